@@ -1,0 +1,116 @@
+"""The difference between declared and live, as data that can be printed, hashed and applied."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+from reconciler.model.access import Assignment, Observed
+from reconciler.model.declaration import Cause
+
+
+class Action(StrEnum):
+    ADD = "add"
+    EXTEND = "extend"  # the same assignment, with a later end (or none) in the system
+    SHORTEN = "shorten"  # the same assignment, with an earlier end in the system
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step towards what git declares.
+
+    `live` is the row that is removed, or whose end moves; None for an addition. `until` is the end
+    to be (None: no end, or a removal). In a single-slot system `replaces` is the role that an
+    addition overwrites and `restores` the declared role that comes back with a removal: each is
+    one call. `native_expiry` says whether the system itself will end it at `until`.
+    """
+
+    action: Action
+    cause: Cause
+    assignment: Assignment
+    subject: str = ""
+    until: datetime | None = None
+    grants: tuple[str, ...] = ()
+    native_expiry: bool = False
+    live: Observed | None = None
+    replaces: str = ""
+    restores: str = ""
+
+    @property
+    def removes(self) -> bool:
+        return self.action is Action.REMOVE
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Live, undeclared and not ours: shown, never touched."""
+
+    observed: Observed
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyHeld:
+    """Declared, but held without us: not ours, and it stays when the grant ends."""
+
+    assignment: Assignment
+    subject: str
+    grants: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unknown:
+    """What could not be read: nothing is planned there. `where` is a scope or a subject."""
+
+    system: str
+    where: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Warning:
+    """Something that a person should know before access is lost or kept by surprise."""
+
+    system: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A change that a guard holds back, and why."""
+
+    change: Change
+    guard: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`changes` in the order to carry them out: removals first. `kept` counts what is right."""
+
+    at: datetime
+    changes: tuple[Change, ...] = ()
+    held: tuple[Held, ...] = ()
+    foreign: tuple[Foreign, ...] = ()
+    already_held: tuple[AlreadyHeld, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+    kept: int = 0
+
+    @property
+    def hash(self) -> str:
+        """Of the changes and what is held, not of the moment: equal work has an equal hash."""
+        rows = [[_fields(c), ""] for c in self.changes] + [
+            [_fields(h.change), h.guard] for h in self.held
+        ]
+        return sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+
+
+def _fields(c: Change) -> list[str]:
+    until = c.until.isoformat() if c.until else ""
+    return [c.action, c.cause, c.assignment.key, until, c.replaces, c.restores, *c.grants]
