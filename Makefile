@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+LOCK   := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 .PHONY: demo test check lock bench clean
 
@@ -20,9 +21,10 @@ check: $(STAMP)
 bench: $(STAMP)  ## the budgets, as ratios side by side with their peers
 	$(BIN)/python -m bench
 
-lock: $(STAMP)  ## write requirements/*.txt again from pyproject.toml
-	$(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra dev -o requirements/dev.txt pyproject.toml
-	$(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -c requirements/dev.txt -o requirements/runtime.txt pyproject.toml
+lock:  ## write requirements/*.txt again from pyproject.toml
+	$(BIN)/pip install -q pip-tools
+	$(LOCK) --extra sandbox --extra dev -o requirements/dev.txt pyproject.toml
+	$(LOCK) -c requirements/dev.txt -o requirements/runtime.txt pyproject.toml
 
 # Hash-checked, from the lock; then the checkout itself, in place.
 $(STAMP): requirements/dev.txt pyproject.toml
