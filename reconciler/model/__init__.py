@@ -12,6 +12,7 @@ from reconciler.model.documents import (
     SubjectRef,
     Version,
 )
+from reconciler.model.limits import Limits
 from reconciler.model.people import Group, Person, Service, Status, Subject, SubjectKind
 from reconciler.model.plan import (
     Action,
@@ -44,6 +45,7 @@ __all__ = [
     "Group",
     "Held",
     "Item",
+    "Limits",
     "Mode",
     "Observed",
     "Past",

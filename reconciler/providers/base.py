@@ -11,6 +11,8 @@ from reconciler.model import (
     Capabilities,
     Change,
     Entitlement,
+    Item,
+    Mode,
     Observed,
     Principal,
     Subject,
@@ -119,3 +121,14 @@ class System(Protocol):
 Connect = Callable[[str, Mapping[str, Any]], System]
 """What each provider's package offers as `connect(name, settings)`: the settings are the system's
 own keys in reconciler.yaml, valid by the provider's schema fragment. Raises ItemError."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredSystem:
+    """A system as reconciler.yaml sets it up. `exclusive` entitlements are ours whole: whoever
+    holds one undeclared loses it."""
+
+    system: System
+    mode: Mode
+    rate: Rate
+    exclusive: tuple[Item, ...] = ()

@@ -1,0 +1,9 @@
+"""The clock. Read once, here, by the command that starts a run; everything else is handed `now`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
