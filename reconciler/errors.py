@@ -43,6 +43,10 @@ class ProviderError(ReconcilerError):
         self.cause = str(cause)
 
 
+class NotFound(ProviderError):
+    """The system says for certain that this resource or role does not exist (not: forbidden)."""
+
+
 class UnknownPrincipal(ProviderError):
     """The system does not know this subject, or knows several. Concerns only this subject."""
 

@@ -1,7 +1,7 @@
 """The nouns. Frozen values only: no IO, no clock, no SDK."""
 
 from reconciler.model.access import Assignment, Capabilities, Entitlement, Observed, Principal
-from reconciler.model.declaration import Cause, Claim, Declared, Past, Upcoming
+from reconciler.model.declaration import Cause, Claim, Declaration, Declared, Past, Upcoming
 from reconciler.model.documents import (
     Bundle,
     BundleRef,
@@ -20,6 +20,7 @@ from reconciler.model.plan import (
     Change,
     Foreign,
     Held,
+    Kept,
     Plan,
     Unknown,
     Warning,
@@ -37,6 +38,7 @@ __all__ = [
     "Cause",
     "Change",
     "Claim",
+    "Declaration",
     "Declared",
     "DirectoryPage",
     "Entitlement",
@@ -45,6 +47,7 @@ __all__ = [
     "Group",
     "Held",
     "Item",
+    "Kept",
     "Limits",
     "Mode",
     "Observed",

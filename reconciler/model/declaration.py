@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -30,7 +31,7 @@ class Claim:
     """One version of one grant says: this subject may hold this entitlement in this window.
 
     `window` is what counts: the grant's own, cut to the time in which git said so. `cause` is why
-    it ended or will end.
+    it ended or will end; `standing` says that the grant itself had no end.
     """
 
     subject: Subject
@@ -39,6 +40,7 @@ class Claim:
     window: Window
     cause: Cause
     grant: str  # path of the file
+    standing: bool = False
     position: Position = field(default=Position(""), compare=False)
 
 
@@ -64,10 +66,29 @@ class Upcoming:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """An assignment that was declared, is no longer, and when and why that ended."""
+    """What earlier claims on one assignment were, and how the last of them ended.
+
+    `start` is when the first known claim (past or present) began; `standing` whether one of the
+    ended claims had no end of its own, and so may have left a row that carries none.
+    """
 
     assignment: Assignment
     subject: str
+    start: datetime
     ended: datetime
     cause: Cause
     grants: tuple[str, ...]
+    standing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """All that git says about assignments at one moment, keyed by `Assignment.key`.
+
+    `since` is when the first known claim on each assignment began.
+    """
+
+    declared: Mapping[str, Declared]
+    upcoming: Mapping[str, Upcoming]
+    past: Mapping[str, Past]
+    since: Mapping[str, datetime]

@@ -89,9 +89,18 @@ class Held:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Kept:
+    """How many assignments of ours are as declared, for one kind of one system."""
+
+    system: str
+    kind: str
+    count: int
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`changes` in the order to carry them out: removals first. `kept` counts what is right."""
+    """`changes` in the order to carry them out: removals first."""
 
     at: datetime
     changes: tuple[Change, ...] = ()
@@ -100,7 +109,7 @@ class Plan:
     already_held: tuple[AlreadyHeld, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     warnings: tuple[Warning, ...] = ()
-    kept: int = 0
+    kept: tuple[Kept, ...] = ()
 
     @property
     def hash(self) -> str:

@@ -1,0 +1,1 @@
+"""Drives readers and writers. Knows no provider, reads no file, prints nothing."""

@@ -1,0 +1,1 @@
+"""Decides what should change and why. Pure: no IO, no clock."""

@@ -1,0 +1,121 @@
+"""Systems where a principal holds one role per resource: what to put in the slot. Pure.
+
+|            | nothing declared      | declared, live is lower  | live is it | declared, live is higher       |
+|------------|-----------------------|--------------------------|------------|--------------------------------|
+| live ours  | remove                | add, replaces (restored) | keep       | remove, restores the declared  |
+| live other | foreign               | add, replaces (a warning)| keep       | already held: never lowered    |
+| live none  | -                     | add                      | -          | -                              |
+
+Of several declared roles the highest counts; the lower ones are part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.model import (
+    Action,
+    AlreadyHeld,
+    Assignment,
+    Cause,
+    Change,
+    Declared,
+    Foreign,
+    Observed,
+    Past,
+    Warning,
+)
+from reconciler.planning.ownership import Verdict
+
+Step = Change | AlreadyHeld | Foreign | Warning
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One principal on one resource: the declared roles and the one that is live.
+
+    `exclusive` says that whatever is undeclared here goes.
+    """
+
+    order: tuple[str, ...]
+    declared: tuple[Declared, ...]
+    live: Observed | None
+    verdict: Verdict
+    past: Past | None  # of the live assignment
+    exclusive: bool = False
+
+    def wanted(self) -> Declared | None:
+        return max(self.declared, key=lambda d: self._rank(d.assignment), default=None)
+
+    def _rank(self, assignment: Assignment) -> int:
+        role = assignment.entitlement.role
+        return self.order.index(role) if role in self.order else len(self.order)
+
+    def steps(self) -> Sequence[Step]:
+        """What to do; nothing when the slot is as it should be (`kept`) or empty and undeclared."""
+        want, live = self.wanted(), self.live
+        if want is None:
+            return () if live is None else (self._leftover(live, ""),)
+        if live is None:
+            return (_add(want),)
+        rank, wanted = self._rank(live.assignment), self._rank(want.assignment)
+        if rank == wanted:
+            return self._same(want, live)
+        if rank < wanted:
+            return self._raise(want, live)
+        if self._goes():
+            return (self._leftover(live, want.assignment.entitlement.role),)
+        held = f"holds {live.assignment.entitlement.role}, which includes it"
+        return (AlreadyHeld(want.assignment, want.subject, want.grants, held),)
+
+    def _same(self, want: Declared, live: Observed) -> Sequence[Step]:
+        if self.verdict.owned:
+            return ()
+        return (AlreadyHeld(want.assignment, want.subject, want.grants, self.verdict.note),)
+
+    def _raise(self, want: Declared, live: Observed) -> Sequence[Step]:
+        role = live.assignment.entitlement.role
+        change = _add(want, replaces=role)
+        if self._goes() or any(d.assignment.entitlement.role == role for d in self.declared):
+            return (change,)
+        e = want.assignment.entitlement
+        text = (
+            f"{want.assignment.principal} holds {role} on {e.resource}, which nothing declares: "
+            f"{e.role} replaces it, and it will not come back; declare it in standing/"
+        )
+        return (change, Warning(e.system, text))
+
+    def _goes(self) -> bool:
+        """The live role is ours and over, so that lowering it takes nothing from anybody."""
+        return self.exclusive or (self.verdict.owned and self.past is not None)
+
+    def _leftover(self, live: Observed, restores: str) -> Step:
+        if not self.verdict.owned and not self.exclusive:
+            return Foreign(live, self.verdict.note)
+        if self.verdict.owned and self.past is not None:
+            cause, subject, grants = self.past.cause, self.past.subject, self.past.grants
+        else:
+            cause, subject, grants = Cause.FOREIGN, "", ()
+        return Change(
+            Action.REMOVE,
+            cause,
+            live.assignment,
+            subject,
+            None,
+            grants,
+            live=live,
+            restores=restores,
+        )
+
+
+def _add(want: Declared, replaces: str = "") -> Change:
+    return Change(
+        Action.ADD,
+        Cause.DECLARED,
+        want.assignment,
+        want.subject,
+        want.until,
+        want.grants,
+        replaces=replaces,
+    )
