@@ -1,0 +1,115 @@
+"""The access repository in a sandbox's home: set up for the local systems, ready for a grant.
+
+Overwrites only what it wrote itself, so that what a person tried there is kept.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reconciler.errors import InputError
+from reconciler.sandbox.local import GROUPS, PEOPLE, SERVICES, Served
+from reconciler.sandbox.systems import account
+from reconciler.templates import Forge, Project, access_repository
+
+_HEAD = "# Written by `reconciler sandbox`. The systems are local, and all in `mode: enforce`.\n"
+_AUTHOR = ("-c", "user.name=reconciler sandbox", "-c", "user.email=sandbox@example.com")
+# Nothing of the person's own git set-up may sign, hook or rename what is made here.
+_PLAIN = (
+    "-c",
+    "commit.gpgsign=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.autocrlf=false",
+)
+
+
+def write_access_repository(path: Path, served: Mapping[str, Served]) -> None:
+    """Make it with its first commit; or, where it is, tell it the new addresses.
+
+    Raises InputError when the addresses changed and a person has edited reconciler.yaml.
+    """
+    configuration = path / "reconciler.yaml"
+    copy = path.parent / "reconciler.yaml.written"
+    text = _configuration(served)
+    if not path.exists():
+        files = access_repository(
+            "acme", Forge.GITHUB, tuple(served), Project("acme/access-reconciler")
+        )
+        for file in files:
+            (path / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (path / file.path).write_text(file.text)
+        configuration.write_text(text)
+        (path / "directory" / "people.yaml").write_text(_directory(tuple(served)))
+        _git(path, "init", "-q", "-b", "main")
+        _git(path, "add", "-A")
+        _git(path, "commit", "-q", "-m", "A new access repository, for the local systems")
+    elif configuration.read_text() != text:
+        if not copy.exists() or configuration.read_text() != copy.read_text():
+            raise InputError(
+                f"{configuration} was edited and the local systems are not where it says; "
+                f"delete {path} to have it made again, or give another --home"
+            )
+        configuration.write_text(text)
+        _git(path, "commit", "-q", "-m", "The local systems moved", "--", "reconciler.yaml")
+    copy.write_text(text)
+
+
+def _configuration(served: Mapping[str, Served]) -> str:
+    systems = {name: {**one.settings, "mode": "enforce"} for name, one in served.items()}
+    return _HEAD + "\n" + _yaml({"systems": systems})
+
+
+def _directory(systems: tuple[str, ...]) -> str:
+    """The seeded organisation, with the accounts that a system cannot be asked for."""
+    people = [
+        {
+            "id": person.email,
+            "name": person.login.title(),
+            "manager": "grace@example.com",
+            "accounts": _accounts(systems, person.login),
+        }
+        for person in PEOPLE
+    ]
+    groups = [
+        {
+            "id": group,
+            "members": [f"{login}@example.com" for login in members],
+        }
+        for group, members in GROUPS.items()
+    ]
+    services = [{"id": service, "accounts": _accounts(systems, service)} for service in SERVICES]
+    page = {"people": people, "groups": groups, "services": services}
+    kept = {key: [_without_empty(row) for row in rows] for key, rows in page.items()}
+    return _HEAD + "\n" + _yaml(kept)
+
+
+def _accounts(systems: tuple[str, ...], login: str) -> dict[str, str]:
+    known = {system: account(system, login) for system in systems}
+    return {system: name for system, name in known.items() if name}
+
+
+def _without_empty(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if value}
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: object) -> bool:
+        return True  # the strict loader refuses aliases
+
+
+def _yaml(data: object) -> str:
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=150, allow_unicode=True)
+
+
+def _git(path: Path, *arguments: str) -> None:
+    command = ["git", "-C", str(path), *_AUTHOR, *_PLAIN, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(f"git {arguments[0]} failed in {path}: {done.stderr.strip()}")

@@ -1,0 +1,135 @@
+"""A sandbox as a whole: every local system, the control endpoint and the home, in this process.
+
+Writes nothing outside its home folder.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from reconciler.errors import ReconcilerError
+from reconciler.sandbox.access_repository import write_access_repository
+from reconciler.sandbox.control import Control, control_app
+from reconciler.sandbox.faults import Call, Fault, Faults
+from reconciler.sandbox.home import Running, described, held
+from reconciler.sandbox.local import LocalSystem, Row, Served
+from reconciler.sandbox.systems import chosen, make, needs_extra
+
+# SDKs honour proxies even for loopback; this keeps their calls on the machine.
+_NO_PROXY = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+
+
+class Sandbox:
+    """Every chosen local system, served from `__enter__` to `__exit__`.
+
+    With `port` the control endpoint listens there and the systems 10, 20... above it; with 0
+    everything listens wherever there is room. The access repository is written once: what a
+    person did there is kept, unless `fresh`.
+    """
+
+    def __init__(self, home: Path, names: Sequence[str] = (), port: int = 0) -> None:
+        self.home = home.resolve()
+        self.names = chosen(names)
+        self.pid = os.getpid()
+        self.faults = Faults()
+        self._port = port
+        self._ports: dict[str, int] = {}
+        self._systems: dict[str, LocalSystem] = {}
+        self._served: dict[str, Served] = {}
+        self._changing = threading.Lock()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Running:
+        with ExitStack() as stack:
+            stack.enter_context(held(self.home))
+            stack.callback(self._stop_all)
+            for i, name in enumerate(self.names, start=1):
+                self._ports[name] = self._port + 10 * i if self._port else _free_port()
+                self._start(name)
+            write_access_repository(self.home / "access", self._served)
+            running = Running(
+                self.home,
+                self.pid,
+                self.names,
+                tuple(_endpoints(self._served)),
+                self._env(),
+                self._serve_control(stack),
+            )
+            stack.enter_context(described(running))
+            self._open = stack.pop_all()
+        return running
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def rows(self) -> tuple[Row, ...]:
+        with self._changing:
+            return tuple(row for name in self.names for row in self._systems[name].rows())
+
+    def calls(self, system: str = "") -> tuple[Call, ...]:
+        return self.faults.calls(system)
+
+    def arm(self, fault: Fault) -> None:
+        self.faults.arm(fault)
+
+    def reset(self) -> None:
+        """Every system starts anew, seeded, at the address and with the settings it had."""
+        with self._changing:
+            for name in self.names:
+                before = self._served[name]
+                self._systems[name].stop()
+                self._start(name)
+                if self._served[name] != before:
+                    raise ReconcilerError(f"{name} came back with other settings; restart all")
+            self.faults.clear()
+
+    def _start(self, name: str) -> None:
+        system = make(name)
+        own = self.home / name
+        own.mkdir(exist_ok=True)
+        self._served[name] = system.start(self.faults, own, self._ports[name])
+        self._systems[name] = system
+
+    def _stop_all(self) -> None:
+        for system in self._systems.values():
+            system.stop()
+
+    def _serve_control(self, stack: ExitStack) -> Control:
+        with needs_extra():
+            from reconciler.sandbox.http import HttpServer
+        token = secrets.token_urlsafe(24)
+        server = HttpServer(control_app(self, token), self._port)
+        url = server.start()
+        stack.callback(server.stop)
+        return Control(url, token)
+
+    def _env(self) -> dict[str, str]:
+        env = dict(_NO_PROXY)
+        for name in self.names:
+            for key, value in self._served[name].env.items():
+                if env.setdefault(key, value) != value:
+                    raise ReconcilerError(f"{name} and another local system differ about {key}")
+        return env
+
+
+def _endpoints(served: Mapping[str, Served]) -> list[tuple[str, str, str]]:
+    """The settings that are addresses, as (system, setting, address)."""
+    return [
+        (name, key, value)
+        for name, one in served.items()
+        for key, value in one.settings.items()
+        if isinstance(value, str) and "127.0.0.1:" in value
+    ]
+
+
+def _free_port() -> int:
+    """Chosen here and not by the system, so that it can come back to it after a reset."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
