@@ -1,0 +1,108 @@
+"""One Google Cloud connection and all that is known offline. Never imports Google's SDK itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.errors import ItemError
+from reconciler.model import Capabilities, Entitlement
+from reconciler.providers.base import Pace, Rate, Reader, Writer
+from reconciler.providers.gcp import names
+
+# Who may change the policy itself, and so must not all disappear. On a service account the
+# project's administrators always remain.
+_ADMIN_ROLES = frozenset(
+    {
+        "roles/owner",
+        "roles/iam.securityAdmin",
+        "roles/resourcemanager.folderAdmin",
+        "roles/resourcemanager.folderIamAdmin",
+        "roles/resourcemanager.organizationAdmin",
+        "roles/resourcemanager.projectIamAdmin",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`endpoint` "" is Google itself; `projects` are aliases for project ids."""
+
+    endpoint: str = ""
+    projects: Mapping[str, str] = field(default_factory=dict)
+
+
+def settings_of(fields: Mapping[str, Any]) -> Settings:
+    """Raises ItemError for an alias that does not lead to a project id, an endpoint of no use."""
+    endpoint = str(fields.get("endpoint", "")).rstrip("/")
+    if endpoint and not endpoint.startswith(("grpc://", "http://")):
+        raise ItemError(
+            "endpoint",
+            f"{endpoint!r} is neither grpc://host:port nor http://host:port",
+            "leave it out to use Google itself",
+        )
+    projects = {
+        alias: names.project_id(f"projects.{alias}", str(target), {})
+        for alias, target in fields.get("projects", {}).items()
+    }
+    return Settings(endpoint, projects)
+
+
+@dataclass(frozen=True, slots=True)
+class GcpSystem:
+    name: str
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def rate(self) -> Rate:
+        """IAM allows 600 writes (and 6,000 reads) a minute and project; Resource Manager names no
+        number. The lower one holds for both."""
+        return Rate(calls=600, seconds=60.0, concurrency=8)
+
+    def item(self, fields: Mapping[str, Any]) -> tuple[Entitlement, str]:
+        given = [kind for kind in names.PREFIXES if kind in fields]
+        if len(given) != 1 or "role" not in fields:
+            raise ItemError(
+                "",
+                f"keys {', '.join(sorted(fields))} do not make an item",
+                "write role, and one of project, folder, organization, service_account",
+            )
+        [kind] = given
+        aliases = self.settings.projects
+        resource = names.resource_name(kind, str(fields[kind]), aliases)
+        role = names.role_name(str(fields["role"]), resource, aliases)
+        return Entitlement(self.name, kind, resource, role), ""
+
+    def capabilities(self, entitlement: Entitlement, ending: bool) -> Capabilities:
+        admin = entitlement.kind != "service_account" and entitlement.role in _ADMIN_ROLES
+        if not conditionable(entitlement.role):
+            note = f"{entitlement.role} is a basic role, and Google allows no condition on those"
+            return Capabilities(native_expiry=False, marker=False, admin=admin, note=note)
+        if not ending:
+            note = "access without an end has no condition, and so no room for a marker"
+            return Capabilities(native_expiry=True, marker=False, admin=admin, note=note)
+        return Capabilities(native_expiry=True, marker=True, admin=admin)
+
+    def scope(self, entitlement: Entitlement) -> str:
+        return entitlement.resource
+
+    def open_reader(self, pace: Pace) -> Reader:
+        from reconciler.providers.gcp.reader import GcpReader
+        from reconciler.providers.gcp.session import Policies
+
+        return GcpReader(self.name, Policies(self.name, self.settings.endpoint, pace))
+
+    def open_writer(self, pace: Pace) -> Writer:
+        from reconciler.providers.gcp.session import Policies
+        from reconciler.providers.gcp.writer import GcpWriter
+
+        return GcpWriter(self.name, Policies(self.name, self.settings.endpoint, pace))
+
+
+def conditionable(role: str) -> bool:
+    """Every resource of ours takes conditions; basic roles do not.
+
+    https://cloud.google.com/iam/docs/conditions-overview, "Limitations".
+    """
+    return role not in names.BASIC_ROLES
