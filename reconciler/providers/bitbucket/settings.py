@@ -1,0 +1,48 @@
+"""Settings and capabilities that both Bitbuckets have. Reads the environment only when asked."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+from reconciler.errors import ItemError, ProviderError
+from reconciler.model import Capabilities
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_NOTE = (
+    "Bitbucket keeps neither an end nor a mark with a permission: "
+    "the reconciler takes it away in its first run after the end"
+)
+
+
+def checked_url(field: str, url: str) -> str:
+    """`url` without its trailing slash. Raises ItemError for what is no place for a token."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
+        raise ItemError(field, f"{url!r} is no URL of a server", "write https://host")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ItemError(field, f"{url!r} would send the token in the clear", "write https://")
+    return url.rstrip("/")
+
+
+def secret(system: str, variable: str) -> str:
+    """The token of the environment. Raises ProviderError when there is none."""
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise ProviderError(
+            system,
+            "sign in",
+            f"the environment variable {variable} is empty; put the token into it",
+        )
+    return value
+
+
+def slot_capabilities(roles: tuple[str, ...], role: str) -> Capabilities:
+    """`roles` are the kind's, lowest first; the ones that end in "admin" can lock others out."""
+    return Capabilities(
+        native_expiry=False,
+        marker=False,
+        slot=roles,
+        admin=role.endswith("admin"),
+        note=_NOTE,
+    )

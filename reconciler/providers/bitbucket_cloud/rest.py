@@ -1,0 +1,198 @@
+"""The calls to Bitbucket Cloud's REST API 2.0 that we need, and the shapes of their answers.
+
+Never asks for effective permissions: `workspaces/{w}/permissions/repositories` shows the highest
+one that a user has by any way (project, group, workspace role), so nothing that may be removed can
+be told from it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from atlassian.bitbucket.cloud import Cloud
+
+from reconciler.errors import ProviderError
+from reconciler.model import Entitlement, Principal
+from reconciler.providers.base import Pace
+from reconciler.providers.bitbucket.calls import SDK_OPTIONS, Calls, Refused, object_in
+from reconciler.providers.bitbucket.session import Patience, open_session
+from reconciler.providers.bitbucket.settings import secret
+from reconciler.providers.bitbucket_cloud.system import REPOSITORY, ROLES, Settings
+
+_PAGE = 100  # the most that Bitbucket Cloud gives
+
+_HINTS = {
+    401: "check {token}, and that {username} is the e-mail address of the token's account",
+    403: "the token needs to be of an admin there, with the scopes of "
+    "docs/providers/bitbucket.md; an access token without {username} can only read",
+    404: "check the spelling, and that the token's account may see it",
+}
+_WRITE_HINTS = {
+    400: "a user must be a member of the workspace and not its owner, who has everything anyway",
+    402: "the workspace's plan has no seat left: free one, or buy one",
+    404: "the principal must be a member or group of the workspace; check it in directory/",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    principal: Principal
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    uuid: str
+    account_id: str
+
+
+def open_rest(
+    system: str, settings: Settings, pace: Pace, patience: Patience | None = None
+) -> Rest:
+    """Raises ProviderError when the environment has no token. Nothing is called yet."""
+    token = secret(system, settings.token_env)
+    username = os.environ.get(settings.username_env, "").strip()
+    # An API token is the password of its account; any other token goes as a bearer.
+    who = {"username": username, "password": token} if username else {"token": token}
+    session = open_session(pace, settings.ca_file, patience)
+    root = Cloud(  # type: ignore[no-untyped-call]
+        settings.endpoint, session=session, **who, **SDK_OPTIONS
+    )
+    names = {"token": settings.token_env, "username": settings.username_env}
+    hints = {status: hint.format(**names) for status, hint in _HINTS.items()}
+    return Rest(Calls(system, root, hints), settings.workspace)
+
+
+class Rest:
+    """Reads whole lists or raises; the `Slots` of the writer."""
+
+    def __init__(self, calls: Calls, workspace: str) -> None:
+        self._calls = calls
+        self._workspace = workspace
+
+    def holders(self, kind: str, resource: str) -> tuple[Holder, ...]:
+        """Who holds an explicit permission there: two lists, users and groups."""
+        return (
+            *self._list(kind, resource, "users"),
+            *self._list(kind, resource, "groups"),
+        )
+
+    def members(self) -> tuple[Member, ...]:
+        action = f"list the members of workspace {self._workspace}"
+        rows = self._pages(action, f"workspaces/{quote(self._workspace, safe='')}/members")
+        return tuple(self._member(action, row) for row in rows)
+
+    def signed_in(self) -> str:
+        """The principal that the token acts as."""
+        action = "find out who the token belongs to"
+        body = object_in(self._calls.system, action, self._calls.get(action, "user"))
+        return self._user(action, body).id
+
+    def role(self, entitlement: Entitlement, principal: Principal) -> str:
+        kind, resource = entitlement.kind, entitlement.resource
+        action = f"read what {principal} has on {kind} {resource}"
+        try:
+            response = self._calls.get(action, self._path(kind, resource, principal))
+        except Refused as e:
+            if e.status != 404:
+                raise
+            # No such principal, or no such resource: only the whole list tells them apart.
+            rows = self._list(kind, resource, _section(principal))
+            return next((row.role for row in rows if row.principal == principal), "")
+        body = object_in(self._calls.system, action, response)
+        return self._permission(action, kind, body)
+
+    def put(self, entitlement: Entitlement, principal: Principal, role: str) -> None:
+        kind, resource = entitlement.kind, entitlement.resource
+        self._calls.put(
+            f"give {role} on {kind} {resource} to {principal}",
+            self._path(kind, resource, principal),
+            data={"permission": role},
+            hints=_WRITE_HINTS,
+        )
+
+    def clear(self, entitlement: Entitlement, principal: Principal) -> None:
+        kind, resource = entitlement.kind, entitlement.resource
+        action = f"remove {principal} from {kind} {resource}"
+        self._calls.delete(action, self._path(kind, resource, principal))
+
+    def _path(self, kind: str, resource: str, principal: Principal) -> str:
+        _, _, name = principal.id.partition(":")
+        return f"{self._base(kind, resource)}/{_section(principal)}/{quote(name, safe='')}"
+
+    def _base(self, kind: str, resource: str) -> str:
+        workspace, name = quote(self._workspace, safe=""), quote(resource, safe="")
+        if kind == REPOSITORY:
+            return f"repositories/{workspace}/{name}/permissions-config"
+        return f"workspaces/{workspace}/projects/{name}/permissions-config"
+
+    def _list(self, kind: str, resource: str, section: str) -> tuple[Holder, ...]:
+        action = f"list the {section} of {kind} {resource}"
+        found: dict[str, Holder] = {}
+        for row in self._pages(action, f"{self._base(kind, resource)}/{section}"):
+            role = self._permission(action, kind, row)
+            if section == "users":
+                principal = self._user(action, row.get("user"))
+            else:
+                principal = self._group(action, row.get("group"))
+            before = found.setdefault(principal.id, Holder(principal, role))
+            if before.role != role:
+                raise self._odd(action, f"{principal} comes twice, as {before.role} and {role}")
+        return tuple(holder for holder in found.values() if holder.role)
+
+    def _pages(self, action: str, path: str) -> Iterator[dict[str, Any]]:
+        response = self._calls.get(action, path, {"pagelen": _PAGE})
+        followed: set[str] = set()
+        while True:
+            page = object_in(self._calls.system, action, response)
+            rows = page.get("values")
+            if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
+                raise self._odd(action, "a page came without its list of values")
+            url = page.get("next")
+            if url is None:
+                yield from rows
+                return
+            if not rows or not isinstance(url, str) or url in followed:
+                raise self._odd(action, f"a page of {len(rows)} rows leads to {url!r}")
+            yield from rows
+            followed.add(url)
+            response = self._calls.get_next(action, url)
+
+    def _permission(self, action: str, kind: str, row: dict[str, Any]) -> str:
+        """`none` rows exist: the principal was given something else once, and holds nothing."""
+        role = row.get("permission")
+        if role == "none":
+            return ""
+        if role not in ROLES[kind]:
+            raise self._odd(action, f"{role!r} is no permission that we know")
+        return str(role)
+
+    def _user(self, action: str, user: object) -> Principal:
+        match user:
+            case {"uuid": str(uuid), **rest}:
+                name = rest.get("display_name") or rest.get("nickname") or ""
+                return Principal(f"user:{uuid.lower()}", str(name))
+        raise self._odd(action, "a row came without its user's uuid")
+
+    def _group(self, action: str, group: object) -> Principal:
+        match group:
+            case {"slug": str(slug), **rest}:
+                return Principal(f"group:{slug.lower()}", str(rest.get("name") or slug))
+        raise self._odd(action, "a row came without its group's slug")
+
+    def _member(self, action: str, row: dict[str, Any]) -> Member:
+        match row:
+            case {"user": {"uuid": str(uuid), **rest}}:
+                return Member(uuid.lower(), str(rest.get("account_id") or ""))
+        raise self._odd(action, "a row came without its user's uuid")
+
+    def _odd(self, action: str, what: str) -> ProviderError:
+        return ProviderError(self._calls.system, action, f"{what}; nothing of it is used")
+
+
+def _section(principal: Principal) -> str:
+    return "groups" if principal.id.startswith("group:") else "users"
