@@ -1,0 +1,7 @@
+"""Google Cloud on loopback: allow policies over gRPC and REST, on one shared state."""
+
+from __future__ import annotations
+
+from reconciler.sandbox.gcp.system import LocalGcp
+
+__all__ = ["LocalGcp"]
