@@ -1,0 +1,112 @@
+"""What is known of a Data Center without asking it: spellings, roles and limits. No SDK, no IO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.errors import ItemError
+from reconciler.model import Capabilities, Entitlement
+from reconciler.providers.base import Pace, Rate, Reader, Writer
+from reconciler.providers.bitbucket.settings import checked_url, slot_capabilities
+
+PROJECT = "project"
+REPOSITORY = "repository"
+GLOBAL = "global"
+
+# Our names and the vendor's, lowest first: each includes the ones before it.
+ROLES: Mapping[str, Mapping[str, str]] = {
+    PROJECT: {
+        "read": "PROJECT_READ",
+        "write": "PROJECT_WRITE",
+        "create-repo": "REPO_CREATE",
+        "admin": "PROJECT_ADMIN",
+    },
+    REPOSITORY: {"read": "REPO_READ", "write": "REPO_WRITE", "admin": "REPO_ADMIN"},
+    GLOBAL: {
+        "licensed-user": "LICENSED_USER",
+        "project-create": "PROJECT_CREATE",
+        "admin": "ADMIN",
+        "sys-admin": "SYS_ADMIN",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`token_env` names an environment variable; no secret is kept here."""
+
+    url: str
+    token_env: str
+    ca_file: str
+
+
+def connect(name: str, settings: Mapping[str, Any]) -> DataCenterSystem:
+    field = "endpoint" if "endpoint" in settings else "url"
+    return DataCenterSystem(
+        name,
+        Settings(
+            url=checked_url(field, str(settings[field])),
+            token_env=str(settings.get("token_env", "BITBUCKET_DC_TOKEN")),
+            ca_file=str(settings.get("ca_file", "")),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DataCenterSystem:
+    name: str
+    settings: Settings
+
+    @property
+    def rate(self) -> Rate:
+        """60 tokens that refill at 5 a second, for each user on each node: the defaults of rate
+        limiting, which an administrator switches on. 60 in any 12 seconds always fits into that.
+
+        Source: confluence.atlassian.com, "Improving instance stability with rate limiting".
+        """
+        return Rate(calls=60, seconds=12, concurrency=4)
+
+    def item(self, fields: Mapping[str, Any]) -> tuple[Entitlement, str]:
+        kind, resource = _place(fields)
+        given = str(fields["permission"])
+        for role, vendors in ROLES[kind].items():
+            if given in (role, vendors):
+                return Entitlement(self.name, kind, resource, role), ""
+        where = "the whole instance" if kind == GLOBAL else f"a {kind}"
+        raise ItemError(
+            "permission",
+            f"{given!r} is no permission on {where}",
+            f"write one of {', '.join(ROLES[kind])}",
+        )
+
+    def capabilities(self, entitlement: Entitlement, ending: bool) -> Capabilities:
+        return slot_capabilities(tuple(ROLES[entitlement.kind]), entitlement.role)
+
+    def scope(self, entitlement: Entitlement) -> str:
+        return f"{entitlement.kind} {entitlement.resource}"
+
+    def open_reader(self, pace: Pace) -> Reader:
+        from reconciler.providers.bitbucket_dc.reader import DataCenterReader
+        from reconciler.providers.bitbucket_dc.rest import open_rest
+
+        return DataCenterReader(self.name, open_rest(self.name, self.settings, pace))
+
+    def open_writer(self, pace: Pace) -> Writer:
+        from reconciler.providers.bitbucket.slot import SlotWriter
+        from reconciler.providers.bitbucket_dc.rest import open_rest
+
+        return SlotWriter(self.name, open_rest(self.name, self.settings, pace))
+
+
+def _place(fields: Mapping[str, Any]) -> tuple[str, str]:
+    """Kind and resource. Keys and slugs are case-insensitive: keys are shown in upper case."""
+    if PROJECT in fields:
+        key = str(fields[PROJECT]).upper()
+        if REPOSITORY in fields:
+            return REPOSITORY, f"{key}/{str(fields[REPOSITORY]).lower()}"
+        return PROJECT, key
+    if fields.get(GLOBAL) is not True:
+        raise ItemError(GLOBAL, f"{fields.get(GLOBAL)!r} means nothing", "write global: true")
+    return GLOBAL, "instance"
