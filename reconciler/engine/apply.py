@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 from reconciler.engine.connections import Connections
 from reconciler.errors import ProviderError
@@ -11,61 +14,68 @@ from reconciler.model import Action, Change
 from reconciler.planning.plan import phase
 from reconciler.providers.base import Outcome, Writer
 
-Group = tuple[str, tuple[Change, ...]]  # (system, the changes of one serial key, in order)
+log = logging.getLogger("reconciler")
+
+Group = tuple[Change, ...]  # the changes of one serial key, in order
+Tell = Callable[[Outcome], None]
 
 
 def apply(changes: Sequence[Change], connections: Connections) -> Iterator[Outcome]:
     """One outcome for each change, as they become known.
 
-    `changes` keep their order within a serial key. Groups that remove come first in each system,
-    then those that add, then removals that wait for the addition that takes their place.
+    `changes` keep their order within a serial key. In each system the groups that remove come
+    first, then those that add, then removals that wait for the addition that takes their place.
     """
-    writers, failures = _open({c.assignment.entitlement.system for c in changes}, connections)
+    systems: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
-        if error := failures.get(change.assignment.entitlement.system):
-            yield Outcome(change, error)
-    for groups in _waves(changes, writers):
-        answers = connections.each(
-            groups, lambda group: group[0], lambda group: _carry_out(group, writers)
-        )
-        for group, outcomes in answers:
-            if isinstance(outcomes, ProviderError):
-                yield from (Outcome(change, outcomes) for change in group[1])
-            else:
-                yield from outcomes
+        systems[change.assignment.entitlement.system].append(change)
+    told: SimpleQueue[Outcome] = SimpleQueue()
+    with ThreadPoolExecutor(max(1, len(systems))) as pool:
+        for system, row in systems.items():
+            pool.submit(_converge, system, row, connections, told.put)
+        for _ in changes:
+            yield told.get()
 
 
-def _open(
-    systems: set[str], connections: Connections
-) -> tuple[dict[str, Writer], dict[str, ProviderError]]:
-    opened = dict(connections.each(sorted(systems), lambda s: s, connections.writer))
-    writers = {s: w for s, w in opened.items() if not isinstance(w, ProviderError)}
-    return writers, {s: e for s, e in opened.items() if isinstance(e, ProviderError)}
+def _converge(system: str, changes: Sequence[Change], connections: Connections, tell: Tell) -> None:
+    """Tells exactly one outcome for each change, whatever happens."""
+    left = set(changes)
 
+    def once(outcome: Outcome) -> None:
+        if outcome.change in left:
+            left.remove(outcome.change)
+            tell(outcome)
 
-def _waves(changes: Sequence[Change], writers: dict[str, Writer]) -> Iterator[list[Group]]:
-    """The groups, in up to three waves: each is over before the next begins."""
-    groups: dict[tuple[str, Hashable], list[Change]] = defaultdict(list)
-    gains = {c.assignment.slot for c in changes if c.action is Action.ADD}
-    for change in changes:
-        system = change.assignment.entitlement.system
-        if system in writers:
-            groups[system, writers[system].serial_key(change)].append(change)
-    waves: dict[int, list[Group]] = defaultdict(list)
-    for (system, _), group in groups.items():
-        waves[min(phase(c, gains) for c in group)].append((system, tuple(group)))
-    yield from (waves[wave] for wave in sorted(waves))
-
-
-def _carry_out(group: Group, writers: dict[str, Writer]) -> tuple[Outcome, ...]:
-    """Every change gets its outcome, even from a writer that breaks off."""
-    system, changes = group
-    outcomes: list[Outcome] = []
     error = ProviderError(system, "carry out the change", "the writer gave no outcome")
     try:
-        outcomes.extend(writers[system].carry_out(changes))
+        writer = connections.writer(system)
+        for wave in _waves(changes, writer):
+            jobs = connections.each(wave, lambda _: system, lambda group: _run(writer, group, once))
+            for group, answer in jobs:
+                if isinstance(answer, ProviderError):
+                    for change in group:
+                        once(Outcome(change, answer))
     except ProviderError as e:
         error = e
-    told = {outcome.change for outcome in outcomes}
-    outcomes.extend(Outcome(change, error) for change in changes if change not in told)
-    return tuple(outcomes)
+    except Exception as e:
+        log.exception("%s: unexpected failure", system)
+        error = ProviderError(system, "write", f"unexpected {type(e).__name__}: {e}")
+    for change in tuple(left):
+        once(Outcome(change, error))
+
+
+def _run(writer: Writer, group: Group, tell: Tell) -> None:
+    for outcome in writer.carry_out(group):
+        tell(outcome)
+
+
+def _waves(changes: Sequence[Change], writer: Writer) -> Iterator[tuple[Group, ...]]:
+    """The groups, in up to three waves: each is over before the next begins."""
+    groups: dict[Hashable, list[Change]] = defaultdict(list)
+    gains = {c.assignment.slot for c in changes if c.action is Action.ADD}
+    for change in changes:
+        groups[writer.serial_key(change)].append(change)
+    waves: dict[int, list[Group]] = defaultdict(list)
+    for group in groups.values():
+        waves[min(phase(c, gains) for c in group)].append(tuple(group))
+    yield from (tuple(waves[wave]) for wave in sorted(waves))

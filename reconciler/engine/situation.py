@@ -1,0 +1,110 @@
+"""All that is known at one moment: what git says, and what the systems say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.engine.connections import Connections
+from reconciler.engine.identify import canonical, identify
+from reconciler.engine.observe import Progress, Reading, observe, quiet
+from reconciler.errors import ProviderError
+from reconciler.model import (
+    Claim,
+    Declaration,
+    Entitlement,
+    Plan,
+    Unknown,
+    Warning,
+)
+from reconciler.planning.plan import Live, plan
+from reconciler.planning.resolve import declaration
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """`exclusive` are the keys of the entitlements that are ours whole."""
+
+    now: datetime
+    horizon: datetime
+    says: Declaration
+    reading: Reading
+    exclusive: frozenset[str]
+    unknown: tuple[Unknown, ...]
+    warnings: tuple[Warning, ...]
+
+    def plan(self, connections: Connections) -> Plan:
+        """Without the guards."""
+        drawn = plan(
+            self.says,
+            Live(self.reading.rows, self.unknown),
+            connections.can,
+            self.now,
+            self.horizon,
+            self.exclusive,
+        )
+        return replace(drawn, warnings=tuple(sorted({*drawn.warnings, *self.warnings})))
+
+    def holders(self, entitlement: Entitlement) -> frozenset[str]:
+        rows = self.reading.rows
+        return frozenset(
+            row.assignment.principal.id
+            for row in rows
+            if row.assignment.entitlement == entitlement
+            and (row.until is None or row.until > self.now)
+        )
+
+
+def look(
+    claims: Iterable[Claim],
+    connections: Connections,
+    now: datetime,
+    horizon: datetime,
+    progress: Progress = quiet,
+) -> Situation:
+    """Name everything that git says, and read every scope that it touches, now or lately."""
+    known = identify(claims, connections, now)
+    says = declaration(known.pairs, now)
+    exclusive, failed = _exclusive(connections)
+    wanted = {d.assignment.entitlement for d in says.declared.values()}
+    wanted |= {d.assignment.entitlement for d in says.upcoming.values()} | exclusive
+    lately = {p.assignment.entitlement for p in says.past.values() if p.ended >= horizon}
+    reading = observe(wanted | lately, wanted.__contains__, connections, progress)
+    return Situation(
+        now,
+        horizon,
+        _within(says, reading, connections),
+        reading,
+        frozenset(e.key for e in exclusive if e.system not in known.strangers),
+        (*known.unknown, *failed, *reading.unknown),
+        known.warnings,
+    )
+
+
+def _exclusive(connections: Connections) -> tuple[set[Entitlement], list[Unknown]]:
+    items = [i.entitlement for s in connections.systems.values() for i in s.exclusive]
+    found: set[Entitlement] = set()
+    failed: list[Unknown] = []
+    for item, answer in canonical(items, connections).items():
+        if isinstance(answer, ProviderError):
+            failed.append(Unknown(item.system, f"{item.role} on {item.resource}", answer.cause))
+        else:
+            found.add(answer)
+    return found, failed
+
+
+def _within(says: Declaration, reading: Reading, connections: Connections) -> Declaration:
+    """What git says about the scopes that were read: elsewhere nothing may be concluded."""
+    if not reading.unread:
+        return says
+
+    def read(entitlement: Entitlement) -> bool:
+        return (entitlement.system, connections.scope(entitlement)) not in reading.unread
+
+    return Declaration(
+        {k: d for k, d in says.declared.items() if read(d.assignment.entitlement)},
+        {k: d for k, d in says.upcoming.items() if read(d.assignment.entitlement)},
+        says.past,
+        says.since,
+    )
