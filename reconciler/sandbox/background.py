@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,10 +34,13 @@ def start(home: Path, names: Sequence[str] = (), port: int = 0) -> Running:
         pass  # says whether somebody is there; the child takes the lock itself
     child = _launch(home, names, port, stdin=DEVNULL, extra=())
     try:
-        return _until_it_answers(home, child)
+        running = _until_it_answers(home, child)
     except BaseException:
         _end(child)
         raise
+    # Takes its exit code, should this process live longer.
+    threading.Thread(target=child.wait, daemon=True).start()
+    return running
 
 
 def stop(home: Path) -> int:

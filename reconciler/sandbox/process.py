@@ -10,10 +10,11 @@ import secrets
 import socket
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from reconciler.errors import ReconcilerError
+from reconciler.errors import InputError, ReconcilerError
 from reconciler.sandbox.access_repository import write_access_repository
 from reconciler.sandbox.control import Control, control_app
 from reconciler.sandbox.faults import Call, Fault, Faults
@@ -50,7 +51,7 @@ class Sandbox:
             stack.enter_context(held(self.home))
             stack.callback(self._stop_all)
             for i, name in enumerate(self.names, start=1):
-                self._ports[name] = self._port + 10 * i if self._port else _free_port()
+                self._ports[name] = _free_port(self._port and self._port + 10 * i)
                 self._start(name)
             write_access_repository(self.home / "access", self._served)
             running = Running(
@@ -97,14 +98,16 @@ class Sandbox:
         self._systems[name] = system
 
     def _stop_all(self) -> None:
-        for system in self._systems.values():
-            system.stop()
+        """Side by side: each waits for its own threads to notice."""
+        with ThreadPoolExecutor() as pool:
+            for stopped in [pool.submit(one.stop) for one in self._systems.values()]:
+                stopped.result()
 
     def _serve_control(self, stack: ExitStack) -> Control:
         with needs_extra():
             from reconciler.sandbox.http import HttpServer
         token = secrets.token_urlsafe(24)
-        server = HttpServer(control_app(self, token), self._port)
+        server = HttpServer(control_app(self, token), _free_port(self._port))
         url = server.start()
         stack.callback(server.stop)
         return Control(url, token)
@@ -128,8 +131,15 @@ def _endpoints(served: Mapping[str, Served]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _free_port() -> int:
-    """Chosen here and not by the system, so that it can come back to it after a reset."""
+def _free_port(wanted: int = 0) -> int:
+    """`wanted`, or any. Chosen here, not by the system, so that it can come back to it after a
+    reset. Raises InputError when it is taken."""
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do
+        try:
+            s.bind(("127.0.0.1", wanted))
+        except OSError as e:
+            raise InputError(
+                f"port {wanted} cannot be had ({e.strerror}); write another --port"
+            ) from e
         return int(s.getsockname()[1])

@@ -58,9 +58,10 @@ def needs_extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as e:
-        if (e.name or "").partition(".")[0] == "reconciler":
+        package = (e.name or "").partition(".")[0]
+        if package == "reconciler":
             raise  # a module of ours is missing: a bug, not a missing extra
         raise InputError(
-            f"the local systems need the package {e.name!r}, which is not installed; "
+            f"the local systems need the package {package!r}, which is not installed; "
             "write: pip install 'access-reconciler[sandbox]'"
         ) from e
