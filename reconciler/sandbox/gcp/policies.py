@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -16,6 +16,7 @@ from reconciler.sandbox.gcp.refusals import Code, Refused
 _BASIC_ROLES = ("roles/owner", "roles/editor", "roles/viewer")
 _ANYONE = ("allUsers", "allAuthenticatedUsers")
 _UNCHECKED = ("principal://", "principalSet://", "domain:", "projectOwner:", "projectEditor:")
+_AUDIT = frozenset({"audit_configs", "auditConfigs"})
 _MAX_PRINCIPALS, _MAX_CONDITIONS = 1_500, 20
 
 Key = tuple[str, str, str, str]  # of a binding: role and condition
@@ -25,7 +26,7 @@ Key = tuple[str, str, str, str]  # of a binding: role and condition
 class Accounts:
     """What exists: address in lower case → "user", "group" or "serviceAccount"."""
 
-    kinds: Mapping[str, str]
+    kinds: dict[str, str]
 
     def check(self, member: str) -> None:
         if member in _ANYONE:
@@ -68,8 +69,11 @@ class PolicyStore:
             policy = _copy(self._stored(resource, "getIamPolicy"))
         return policy if requested_version == 3 else _hidden(policy)
 
-    def set(self, resource: str, policy: policy_pb2.Policy) -> policy_pb2.Policy:
-        """Replaces the policy. Without an etag it overwrites blindly, as Google does."""
+    def set(
+        self, resource: str, policy: policy_pb2.Policy, mask: Sequence[str] = ()
+    ) -> policy_pb2.Policy:
+        """Replaces the policy. Without an etag it overwrites blindly, as Google does; audit
+        configuration only changes when the update mask names it."""
         with self._lock:
             stored = self._stored(resource, "setIamPolicy")
             if policy.etag and policy.etag != stored.etag:
@@ -78,8 +82,8 @@ class PolicyStore:
                 raise refusals.lower_version(policy.version, stored.version)
             self._check(policy, stored)
             new = _tidy(policy)
-            if not new.audit_configs:  # the default update mask is "bindings, etag"
-                new.audit_configs.extend(stored.audit_configs)
+            audited = policy if _AUDIT.intersection(mask) else stored
+            new.audit_configs.extend(audited.audit_configs)
             return _copy(self._keep(resource, new))
 
     def change(self, resource: str, edit: Callable[[policy_pb2.Policy], None]) -> None:
@@ -87,7 +91,18 @@ class PolicyStore:
         policy = self.get(resource, 3)
         edit(policy)
         policy.version = 3
-        self.set(resource, policy)
+        self.set(resource, policy, tuple(_AUDIT))
+
+    def delete_account(self, address: str, uid: str) -> None:
+        """What happens to policies when an account is deleted: its rows stay, renamed."""
+        with self._lock:
+            kind = self._accounts.kinds.pop(address)
+            member = f"{kind}:{address}"
+            for policy in self._policies.values():
+                for binding in policy.bindings:
+                    if member in binding.members:
+                        binding.members.remove(member)
+                        binding.members.append(f"deleted:{member}?uid={uid}")
 
     def resources(self) -> tuple[str, ...]:
         return tuple(sorted(self._policies))
@@ -165,7 +180,7 @@ def _tidy(policy: policy_pb2.Policy) -> policy_pb2.Policy:
         key = (b.role, b.condition.title, b.condition.description, b.condition.expression)
         members.setdefault(key, set()).update(b.members)
         models[key] = b
-    tidy = policy_pb2.Policy(audit_configs=policy.audit_configs)
+    tidy = policy_pb2.Policy()
     for key in sorted(members):
         if members[key]:
             binding = tidy.bindings.add()

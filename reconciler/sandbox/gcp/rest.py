@@ -43,7 +43,7 @@ def _answer(store: PolicyStore, method: str, path: str, body: bytes) -> policy_p
         put = Parse(body, iam_policy_pb2.SetIamPolicyRequest())
     except ParseError as error:
         raise Refused(Code.INVALID_ARGUMENT, f"Invalid JSON payload received. {error}") from None
-    return store.set(call[1], put.policy)
+    return store.set(call[1], put.policy, put.update_mask.paths)
 
 
 def _error(refused: Refused) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def _service(name: str, prefix: str, store: PolicyStore) -> Any:
         return store.get(checked(request.resource), request.options.requested_policy_version)
 
     def put(request: Any, _: Any) -> policy_pb2.Policy:
-        return store.set(checked(request.resource), request.policy)
+        return store.set(checked(request.resource), request.policy, request.update_mask.paths)
 
     return grpc.method_handlers_generic_handler(
         name,

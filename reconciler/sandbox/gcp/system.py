@@ -15,8 +15,10 @@ from reconciler.sandbox.http import HttpServer, with_faults
 from reconciler.sandbox.local import GROUPS, PEOPLE, SERVICES, Row, Served
 
 PROJECTS = ("payments-prod", "payments-dev", "data-lake")
-FOLDER, ORGANIZATION = "folders/1001", "organizations/2001"
+FOLDERS = ("1001", "1002")
+ORGANIZATIONS = ("2001", "2002")  # the second one came with an acquisition
 DEPLOYER = "deployer@payments-prod.iam.gserviceaccount.com"
+LOADER = "loader@data-lake.iam.gserviceaccount.com"
 
 _AGENT = "serviceAccount:service-{}@compute-system.iam.gserviceaccount.com"
 _ADMINS = "group:platform-admins@example.com"
@@ -31,13 +33,17 @@ _SEED: Mapping[str, tuple[tuple[str, str], ...]] = {
         )
         for n, project in enumerate(PROJECTS)
     },
-    FOLDER: (("roles/resourcemanager.folderAdmin", _ADMINS),),
-    ORGANIZATION: (
-        ("roles/resourcemanager.organizationAdmin", _ADMINS),
-        ("roles/iam.securityReviewer", _AUDITORS),
-        ("roles/billing.creator", "domain:example.com"),
-    ),
+    **{f"folders/{n}": (("roles/resourcemanager.folderAdmin", _ADMINS),) for n in FOLDERS},
+    **{
+        f"organizations/{n}": (
+            ("roles/resourcemanager.organizationAdmin", _ADMINS),
+            ("roles/iam.securityReviewer", _AUDITORS),
+            ("roles/billing.creator", "domain:example.com"),
+        )
+        for n in ORGANIZATIONS
+    },
     f"projects/-/serviceAccounts/{DEPLOYER}": (("roles/iam.serviceAccountUser", _ADMINS),),
+    f"projects/-/serviceAccounts/{LOADER}": (),
 }
 
 

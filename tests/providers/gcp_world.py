@@ -1,0 +1,140 @@
+"""Google Cloud for the provider contract: a local one, and words for every kind of entitlement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.model import Subject, SubjectKind
+from reconciler.providers.base import System
+from reconciler.providers.gcp import connect
+from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.gcp import LocalGcp
+from tests.providers.world import World
+
+PERSON, GROUP, SERVICE = SubjectKind.PERSON, SubjectKind.GROUP, SubjectKind.SERVICE
+
+SUBJECTS = (
+    Subject(PERSON, "alice@example.com"),
+    Subject(PERSON, "bob@example.com", ("Bob@Example.com",)),
+    Subject(PERSON, "carol@example.com", ("user:carol@example.com",)),
+    Subject(GROUP, "payments-oncall", ("payments-oncall@example.com",)),
+    Subject(SERVICE, "deployer", ("deployer@payments-prod.iam.gserviceaccount.com",)),
+)
+
+Item = Mapping[str, Any]
+
+# item, odd_item, higher, elsewhere; `basic_role` is a project's role that can hold no end.
+_ITEMS: Mapping[str, tuple[Item, Item, Item, Item]] = {
+    "project": (
+        {"project": "payments-prod", "role": "roles/cloudsql.viewer"},
+        {"project": "payments", "role": "roles/cloudsql.viewer"},
+        {"project": "payments-prod", "role": "roles/cloudsql.editor"},
+        {"project": "data-lake", "role": "roles/cloudsql.viewer"},
+    ),
+    "folder": (
+        {"folder": "1001", "role": "roles/logging.viewer"},
+        {"folder": "folders/1001", "role": "roles/logging.viewer"},
+        {"folder": "1001", "role": "roles/logging.admin"},
+        {"folder": "1002", "role": "roles/logging.viewer"},
+    ),
+    "organization": (
+        {"organization": "2001", "role": "roles/browser"},
+        {"organization": "organizations/2001", "role": "roles/browser"},
+        {"organization": "2001", "role": "organizations/2001/roles/auditTrail"},
+        {"organization": "2002", "role": "roles/browser"},
+    ),
+    "service_account": (
+        {
+            "service_account": "deployer@payments-prod.iam.gserviceaccount.com",
+            "role": "roles/iam.serviceAccountTokenCreator",
+        },
+        {
+            "service_account": "projects/payments-prod/serviceAccounts/"
+            "Deployer@payments-prod.iam.gserviceaccount.com",
+            "role": "roles/iam.serviceAccountTokenCreator",
+        },
+        {
+            "service_account": "deployer@payments-prod.iam.gserviceaccount.com",
+            "role": "roles/iam.serviceAccountAdmin",
+        },
+        {
+            "service_account": "loader@data-lake.iam.gserviceaccount.com",
+            "role": "roles/iam.serviceAccountTokenCreator",
+        },
+    ),
+    "basic_role": (
+        {"project": "payments-prod", "role": "roles/viewer"},
+        {"project": "projects/payments-prod", "role": "roles/viewer"},
+        {"project": "payments-prod", "role": "roles/editor"},
+        {"project": "data-lake", "role": "roles/viewer"},
+    ),
+}
+
+KINDS: tuple[str, ...] = tuple(_ITEMS)
+
+
+class Hand:
+    """An administrator at the console."""
+
+    def __init__(self, local: LocalGcp, system: System) -> None:
+        self._local = local
+        self._system = system
+
+    def give(self, item: Item, subject: Subject) -> None:
+        entitlement, _ = self._system.item(item)
+        self._local.give(entitlement.resource, entitlement.role, _member(subject))
+
+    def holders(self, item: Item) -> frozenset[str]:
+        entitlement, _ = self._system.item(item)
+        members = {
+            member.lower()
+            for binding in self._local.policies.get(entitlement.resource, 3).bindings
+            if binding.role == entitlement.role
+            for member in binding.members
+        }
+        return frozenset(s.id for s in SUBJECTS if _member(s).lower() in members)
+
+
+def _member(subject: Subject) -> str:
+    kind = {PERSON: "user", GROUP: "group", SERVICE: "serviceAccount"}[subject.kind]
+    account = subject.accounts[0] if subject.accounts else subject.id
+    return account if ":" in account else f"{kind}:{account.lower()}"
+
+
+@contextmanager
+def local_gcp(home: Path) -> Iterator[tuple[LocalGcp, Faults, System]]:
+    faults, local = Faults(), LocalGcp()
+    settings = dict(local.start(faults, home).settings)
+    del settings["provider"]
+    try:
+        yield local, faults, connect("gcp", {**settings, "projects": {"payments": "payments-prod"}})
+    finally:
+        local.stop()
+
+
+@contextmanager
+def open_world(kind: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Google Cloud needs no credentials in the environment: the endpoint is local."""
+    item, odd_item, higher, elsewhere = _ITEMS[kind]
+    service = {"folder": "Folders", "organization": "Organizations", "service_account": "IAM"}
+    calls = service.get(kind, "Projects")
+    with local_gcp(home) as (local, faults, system):
+        yield World(
+            system=system,
+            faults=faults,
+            by_hand=Hand(local, system),
+            item=item,
+            odd_item=odd_item,
+            higher=higher,
+            elsewhere=elsewhere,
+            subjects=SUBJECTS,
+            page=4,  # there are no pages: a policy is one message
+            list_call=f"RPC {calls}/GetIamPolicy",
+            write_call=f"RPC {calls}/SetIamPolicy",
+            quiet_calls=1,
+        )
