@@ -1,0 +1,81 @@
+"""Whose object id is meant: the directory file's, or the one person Microsoft Graph has. Reads only."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, cast
+
+from azure.core.rest import HttpRequest
+
+from reconciler.errors import ProviderError, UnknownPrincipal
+from reconciler.model import Principal, Subject, SubjectKind
+from reconciler.providers.azure.scopes import GUID
+from reconciler.providers.azure.session import HalfPage, Session
+
+_TYPES = {
+    SubjectKind.PERSON: "user",
+    SubjectKind.GROUP: "group",
+    SubjectKind.SERVICE: "serviceprincipal",
+}
+_ENOUGH = 5  # hits that an error names
+
+
+class Principals:
+    """One look-up for each name and run."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._known: dict[str, Principal] = {}
+
+    def of(self, subject: Subject, account: str) -> Principal:
+        """`user:{oid}`, `group:{oid}` or `serviceprincipal:{oid}`. Raises UnknownPrincipal."""
+        accounts = subject.accounts
+        if account and accounts and account.lower() not in {a.lower() for a in accounts}:
+            raise self._unknown(subject, f"{account} is not an account of {subject}")
+        if not account and len(accounts) > 1:
+            raise self._unknown(subject, f"it has {len(accounts)} accounts here; keep one")
+        name = account or (accounts[0] if accounts else subject.id)
+        if GUID.match(name):
+            return Principal(f"{_TYPES[subject.kind]}:{name.lower()}", subject.id)
+        if subject.kind is not SubjectKind.PERSON:
+            fix = f"write its object id under `accounts: {{{self._session.name}: …}}`"
+            raise self._unknown(subject, f"{name!r} is no object id; {fix}")
+        with self._lock:
+            if name not in self._known:
+                self._known[name] = self._person(subject, name)
+            return self._known[name]
+
+    def _person(self, subject: Subject, name: str) -> Principal:
+        """By mail or by user principal name: guests have `#EXT#` in the latter, and keep the former."""
+        hits = self._users(name)
+        if len(hits) != 1:
+            said = ", ".join(str(hit.get("userPrincipalName")) for hit in hits[:_ENOUGH])
+            raise self._unknown(
+                subject,
+                f"{len(hits)} users have the mail address or name {name} ({said})"
+                if hits
+                else f"no user has the mail address or name {name}",
+            )
+        return Principal(f"user:{str(hits[0]['id']).lower()}", subject.id)
+
+    def _users(self, name: str) -> list[dict[str, Any]]:
+        text = name.replace("'", "''")
+        request = HttpRequest(
+            "GET",
+            f"{self._session.settings.graph}/v1.0/users",
+            params={
+                "$filter": f"mail eq '{text}' or userPrincipalName eq '{text}'",
+                "$select": "id,mail,userPrincipalName",
+            },
+        )
+        with self._session.explained(f"look up {name} in Microsoft Graph"):
+            answer = self._session.graph.send_request(request)
+            answer.raise_for_status()
+            users = answer.json().get("value")
+            if users is None:
+                raise HalfPage("the answer came without its `value`")
+        return cast(list[dict[str, Any]], users)
+
+    def _unknown(self, subject: Subject, problem: str) -> ProviderError:
+        return UnknownPrincipal(self._session.name, f"find {subject}", problem)

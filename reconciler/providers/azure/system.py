@@ -1,0 +1,118 @@
+"""One Azure tenant as reconciler.yaml sets it up, and all that is known of it offline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.errors import ItemError
+from reconciler.model import Capabilities, Entitlement
+from reconciler.providers.azure.scopes import GUID, read_scope, root, subscription
+from reconciler.providers.base import Pace, Rate, Reader, Writer
+
+KIND = "role_assignment"
+# ARM refills each bucket of a service principal by 25 reads and 10 writes a second (Microsoft Learn,
+# request-limits-and-throttling). A run reads little, so the lower number is the one that counts.
+_RATE = Rate(calls=10, seconds=1.0, concurrency=8)
+_ADMINS = frozenset(
+    {
+        "owner",
+        "user access administrator",
+        "role based access control administrator",
+        "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
+        "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
+        "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
+    }
+)
+_NO_END = "a role assignment has no end of its own without `pim: true`"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`ca` is the path of a PEM file to trust instead of the usual authorities; "" for these."""
+
+    tenant: str
+    pim: bool = False
+    subscriptions: tuple[tuple[str, str], ...] = ()
+    endpoint: str = "https://management.azure.com"
+    authority: str = ""
+    graph: str = "https://graph.microsoft.com"
+    ca: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Azure:
+    """Implements System."""
+
+    name: str
+    settings: Settings
+
+    @property
+    def rate(self) -> Rate:
+        return _RATE
+
+    def item(self, fields: Mapping[str, Any]) -> tuple[Entitlement, str]:
+        aliases = dict(self.settings.subscriptions)
+        if "scope" in fields:
+            scope = read_scope(fields["scope"], aliases)
+        else:
+            within = (
+                f"/subscriptions/{subscription(fields['subscription'], aliases, 'subscription')}"
+            )
+            group = fields.get("resource_group")
+            scope = read_scope(f"{within}/resourceGroups/{group}" if group else within, {})
+        role = fields["role"].strip()
+        return Entitlement(self.name, KIND, scope, role.lower() if GUID.match(role) else role), ""
+
+    def capabilities(self, entitlement: Entitlement, ending: bool) -> Capabilities:
+        pim = self.settings.pim
+        return Capabilities(
+            native_expiry=pim,
+            marker=True,
+            admin=entitlement.role.lower() in _ADMINS,
+            note=_NO_END if ending and not pim else "",
+        )
+
+    def scope(self, entitlement: Entitlement) -> str:
+        return root(entitlement.resource)
+
+    def open_reader(self, pace: Pace) -> Reader:
+        from reconciler.providers.azure.reader import AzureReader
+        from reconciler.providers.azure.session import Session
+
+        return AzureReader(Session(self.name, self.settings, pace))
+
+    def open_writer(self, pace: Pace) -> Writer:
+        from reconciler.providers.azure.session import Session
+        from reconciler.providers.azure.writer import AzureWriter
+
+        return AzureWriter(Session(self.name, self.settings, pace))
+
+
+def connect(name: str, settings: Mapping[str, Any]) -> Azure:
+    """Raises ItemError for settings that the schema lets pass."""
+    addresses = {
+        key: settings[key].rstrip("/")
+        for key in ("endpoint", "authority", "graph")
+        if key in settings
+    }
+    for key, address in addresses.items():
+        if not address.startswith("https://"):
+            raise ItemError(key, f"{address!r} is not https", "write https://…: tokens go there")
+    subscriptions = settings.get("subscriptions", {})
+    for alias, guid in subscriptions.items():
+        if not GUID.match(guid):
+            raise ItemError(
+                "subscriptions", f"{alias}: {guid!r} is no subscription id", "write its GUID"
+            )
+    return Azure(
+        name,
+        Settings(
+            tenant=settings["tenant"].lower(),
+            pim=settings.get("pim", False),
+            subscriptions=tuple(sorted((alias, g.lower()) for alias, g in subscriptions.items())),
+            ca=settings.get("ca", ""),
+            **addresses,
+        ),
+    )
