@@ -37,12 +37,13 @@ _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _VERSION = 3  # of the policy: anything lower hides conditions, or drops them
 _TIMEOUT = 30.0  # seconds for one call
 _PATIENCE = 90.0  # seconds for one read, or for one read-modify-write with all its repetitions
+_TRIES = 5  # of a server that is down, before we leave it to the next run
 
-# Conflict (of which Aborted is one) is somebody else's write between our read and our write. The
-# others may follow a write that did happen: reading again tells.
+# Conflict (of which Aborted is one) is somebody else's write between our read and our write. What
+# ails the server may follow a write that did happen: reading again tells.
+_BUSY = (gexc.Conflict, gexc.TooManyRequests)
 PASSING = (
-    gexc.Conflict,
-    gexc.TooManyRequests,
+    *_BUSY,
     gexc.ServiceUnavailable,
     gexc.GatewayTimeout,
     gexc.InternalServerError,
@@ -96,11 +97,12 @@ class Policies:
         self, step: Callable[[], Answer], passing: tuple[type[Exception], ...] = PASSING
     ) -> Answer:
         """The answer of `step`, begun anew after each passing failure. Waits as long as Google
-        says, or for a random and growing time, and no more than 90 seconds in all."""
+        says, or for a random and growing time: 90 seconds in all for a busy server, five tries
+        for one that is down."""
         retrying = Retrying(
             retry=retry_if_exception_type(passing),
             wait=_wait,
-            stop=stop_before_delay(self._patience),
+            stop=_enough(self._patience),
             reraise=True,
         )
         return retrying(step)
@@ -166,6 +168,17 @@ def _service(kind: str) -> tuple[Any, Any]:
         "folder": (resourcemanager_v3.FoldersClient, FoldersGrpcTransport),
         "organization": (resourcemanager_v3.OrganizationsClient, OrganizationsGrpcTransport),
     }[kind]
+
+
+def _enough(patience: float) -> Callable[[RetryCallState], bool]:
+    late = stop_before_delay(patience)
+
+    def stop(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        down = state.attempt_number >= _TRIES and not isinstance(error, _BUSY)
+        return down or late(state)
+
+    return stop
 
 
 def _wait(state: RetryCallState) -> float:
