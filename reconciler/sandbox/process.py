@@ -132,14 +132,25 @@ def _endpoints(served: Mapping[str, Served]) -> list[tuple[str, str, str]]:
 
 
 def _free_port(wanted: int = 0) -> int:
-    """`wanted`, or any. Chosen here, not by the system, so that it can come back to it after a
-    reset. Raises InputError when it is taken."""
+    """`wanted`, or any, whose neighbour is free too: some systems speak two protocols.
+
+    Chosen here, not by the system, so that it can come back to it after a reset. Raises
+    InputError when it cannot be had.
+    """
+    for _ in range(50):
+        try:
+            port = _bound(wanted)
+            _bound(port + 1)
+        except (OSError, OverflowError) as e:
+            if wanted:
+                raise InputError(f"port {wanted} cannot be had: {e}; write another --port") from e
+        else:
+            return port
+    raise ReconcilerError("no two free ports in a row on 127.0.0.1")
+
+
+def _bound(port: int) -> int:
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do
-        try:
-            s.bind(("127.0.0.1", wanted))
-        except OSError as e:
-            raise InputError(
-                f"port {wanted} cannot be had ({e.strerror}); write another --port"
-            ) from e
+        s.bind(("127.0.0.1", port))
         return int(s.getsockname()[1])

@@ -5,14 +5,17 @@ Writes nothing: who calls decides where the files go.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 from string import Template
+from textwrap import indent
 
 from reconciler.errors import InputError
+from reconciler.repository.schemas import installed, whole
 
 SYSTEMS = ("aws", "gcp", "azure", "bitbucket", "bitbucket-dc")
 NO_COMMIT = "0" * 40  # stands where nobody has said which commit; GitHub refuses to run it
@@ -60,9 +63,15 @@ _BY_FORGE = {
     },
     Forge.BITBUCKET: {
         ".bitbucket/CODEOWNERS": "bitbucket/CODEOWNERS",
+        ".bitbucket/reconciler.sh": "bitbucket/reconciler.sh",
         "bitbucket-pipelines.yml": "bitbucket/bitbucket-pipelines.yml",
     },
 }
+_SCHEMAS = ("bundle", "configuration", "directory", "grant", "standing")
+_NAMED_SECRETS = """\
+    # These live in the environment; GitHub hands them on only when they are named here too.
+    secrets:
+"""
 _ORG = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,38}", re.IGNORECASE)
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -80,36 +89,45 @@ def access_repository(
     """Every file of a new access repository, sorted. Raises InputError for names that do not
     fit."""
     _check(org, systems, project)
+    names = {"org": org, "project": project.repository, "commit": project.commit}
+    secrets = _parts(systems, "github-secrets", names)
     values = {
-        "org": org,
-        "project": project.repository,
-        "commit": project.commit,
-        "systems": _parts(systems, "reconciler.yaml"),
-        "items": _parts(systems, "item.yaml"),
-        "inputs": _parts(systems, "github-inputs"),
-        "secrets": _parts(systems, "github-secrets"),
-        "login": _parts(systems, "bitbucket-login"),
+        **names,
+        "systems": _parts(systems, "reconciler.yaml", names),
+        "plan_inputs": _parts(systems, "github-inputs", {**names, "stage": "plan"}),
+        "apply_inputs": _parts(systems, "github-inputs", {**names, "stage": "apply"}),
+        "secrets": secrets,
+        "plan_secrets": secrets and _NAMED_SECRETS + secrets,
     }
-    # The parts hold names to fill in themselves.
-    values = {key: _Filled(text).substitute(values) for key, text in values.items()}
+    example = _fill("example.yaml", {"items": _parts(systems, "item.yaml", names)})
+    values["example"] = indent(example, "   ")
     files = {**_EVERYWHERE, **_BY_FORGE[forge]}
     return tuple(NewFile(path, _fill(files[path], values)) for path in sorted(files))
 
 
+def editor_schemas() -> tuple[NewFile, ...]:
+    """Each whole in one file, so that an editor fetches nothing from anywhere."""
+    return tuple(
+        NewFile(
+            f".schemas/{name}.schema.json", json.dumps(whole(installed(), name), indent=1) + "\n"
+        )
+        for name in _SCHEMAS
+    )
+
+
 def _fill(template: str, values: Mapping[str, str]) -> str:
-    return _Filled(_read(template)).substitute(values)
+    text = (resources.files(__name__) / template).read_text(encoding="utf-8")
+    return _Filled(text).substitute(values)
 
 
-def _parts(systems: Sequence[str], part: str) -> str:
-    """Not every system has every part."""
-    return "".join(_read(f"systems/{name}/{part}", missing="") for name in systems)
-
-
-def _read(template: str, missing: str | None = None) -> str:
-    file = resources.files(__name__).joinpath(template)
-    if missing is not None and not file.is_file():
-        return missing
-    return file.read_text(encoding="utf-8")
+def _parts(systems: Sequence[str], part: str, values: Mapping[str, str]) -> str:
+    """What each system adds to a file; not every one adds to every file."""
+    folder = resources.files(__name__) / "systems"
+    return "".join(
+        _fill(f"systems/{name}/{part}", values)
+        for name in systems
+        if (folder / name / part).is_file()
+    )
 
 
 def _check(org: str, systems: Sequence[str], project: Project) -> None:
