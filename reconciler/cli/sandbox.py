@@ -20,7 +20,6 @@ from reconciler.sandbox import background
 from reconciler.sandbox.faults import Fault, FaultKind
 from reconciler.sandbox.home import Running, find
 from reconciler.sandbox.process import Sandbox
-from reconciler.sandbox.systems import LOCAL_SYSTEMS
 
 Function = Callable[..., Any]
 
@@ -124,7 +123,7 @@ def show(home: Path, system: str, form: str) -> None:
 
 
 @command.command()
-@click.argument("system", type=click.Choice(list(LOCAL_SYSTEMS)))
+@click.argument("system")
 @click.option(
     "--match", default="*", help="Glob over the call's name, as `sandbox calls` shows it."
 )

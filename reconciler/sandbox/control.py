@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.sandbox.faults import Call, Fault, FaultKind
 from reconciler.sandbox.local import Row
+from reconciler.sandbox.systems import call_names
 
 
 class Controlled(Protocol):
@@ -91,9 +92,11 @@ def _answer(sandbox: Controlled, environ: dict[str, Any], sent: bytes) -> object
 
 
 def _known(sandbox: Controlled, system: str) -> None:
-    if system not in sandbox.names:
-        here = ", ".join(sandbox.names)
-        raise _Refused(HTTPStatus.BAD_REQUEST, f"{system!r} is not served here; write {here}")
+    here = call_names(sandbox.names)
+    if system not in here:
+        raise _Refused(
+            HTTPStatus.BAD_REQUEST, f"{system!r} is not served here; write one of {', '.join(here)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

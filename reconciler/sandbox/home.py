@@ -21,6 +21,17 @@ from reconciler.sandbox.control import Control
 
 _IGNORED = "# everything here is made again by `reconciler sandbox`\n*\n"
 
+# What a person's shell may hold and an SDK would use beside, or instead of, ours.
+_REAL = (
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -33,6 +44,10 @@ class Running:
     endpoints: tuple[tuple[str, str, str], ...]
     env: Mapping[str, str]
     control: Control
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """`base` with the throw-away credentials, and without any real ones."""
+        return {k: v for k, v in base.items() if k not in _REAL} | dict(self.env)
 
     @property
     def access(self) -> Path:
@@ -91,7 +106,8 @@ def is_held(home: Path) -> bool:
 def described(running: Running) -> Iterator[None]:
     """The home's files, there exactly while the sandbox answers."""
     files = {
-        running.env_file: "".join(f"export {k}={shlex.quote(v)}\n" for k, v in running.env.items()),
+        running.env_file: f"unset {' '.join(_REAL)}\n"
+        + "".join(f"export {k}={shlex.quote(v)}\n" for k, v in running.env.items()),
         running.home / "sandbox.json": json.dumps(
             {
                 "pid": running.pid,

@@ -15,12 +15,20 @@ from reconciler.sandbox.local import LocalSystem
 
 # name, also in reconciler.yaml -> "module:class"
 LOCAL_SYSTEMS = {
-    "aws": "reconciler.sandbox.aws:LocalAws",
+    "aws": "reconciler.sandbox.aws:AwsLocal",
     "gcp": "reconciler.sandbox.gcp:LocalGcp",
     "azure": "reconciler.sandbox.azure:LocalAzure",
     "bitbucket": "reconciler.sandbox.bitbucket_cloud:BitbucketCloud",
     "bitbucket-dc": "reconciler.sandbox.bitbucket_dc:LocalBitbucketDc",
 }
+
+# What a local system logs its calls as, beside its own name.
+_SIDE_DOORS = {"azure": ("azure-login",)}
+
+
+def call_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names by which faults and calls of these systems go."""
+    return tuple(door for name in names for door in (name, *_SIDE_DOORS.get(name, ())))
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:

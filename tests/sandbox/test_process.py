@@ -96,7 +96,7 @@ def test_the_files_that_hold_credentials_are_for_their_owner_alone(running: Runn
 
 
 def test_a_fault_of_a_system_that_is_not_served_is_refused(running: Running) -> None:
-    with pytest.raises(InputError, match="'azure' is not served here; write bitbucket"):
+    with pytest.raises(InputError, match="'azure' is not served here; write one of bitbucket"):
         running.control.arm(Fault("azure", "*", FaultKind.STATUS))
     with pytest.raises(InputError, match="'azure' is not served here"):
         running.control.calls("azure")
