@@ -1,0 +1,118 @@
+"""Azure for the provider contract: a local tenant, with and without PIM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.model import Subject, SubjectKind
+from reconciler.providers.azure import connect
+from reconciler.providers.azure.system import Azure
+from reconciler.sandbox.azure import LocalAzure, seed
+from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.local import GROUPS, PEOPLE
+from tests.providers.world import World
+
+Item = Mapping[str, Any]
+PAGE = 10
+SUBJECTS = (
+    *(Subject(SubjectKind.PERSON, member.email) for member in PEOPLE),
+    *(Subject(SubjectKind.GROUP, name, (seed.object_id(name),)) for name in GROUPS),
+    Subject(SubjectKind.SERVICE, "deployer", (seed.object_id("deployer").upper(),)),
+)
+ALICE = SUBJECTS[0]
+
+# item, odd_item, higher, elsewhere
+_RESOURCE_GROUP: tuple[Item, ...] = (
+    {"scope": seed.RG_PAYMENTS, "role": "Reader"},
+    {"scope": "/Subscriptions/PAYMENTS/RESOURCEGROUPS/Payments/", "role": seed.READER.upper()},
+    {"subscription": "payments", "resource_group": "payments", "role": "contributor"},
+    {"subscription": "data", "resource_group": "warehouse", "role": "Reader"},
+)
+_ITEMS: Mapping[str, tuple[Item, ...]] = {
+    "role_assignment": _RESOURCE_GROUP,
+    "management_group": (
+        {"scope": seed.GROUP_ACME, "role": "Reader"},
+        {"scope": seed.GROUP_ACME.upper(), "role": "READER"},
+        {"scope": seed.GROUP_ACME, "role": "Contributor"},
+        {"subscription": "data", "role": "Reader"},
+    ),
+    "pim": _RESOURCE_GROUP,
+}
+KINDS: tuple[str, ...] = tuple(_ITEMS)
+
+
+class Hand:
+    """An administrator in the portal."""
+
+    def __init__(self, local: LocalAzure, system: Azure) -> None:
+        self._local = local
+        self._system = system
+
+    def give(self, item: Item, subject: Subject) -> None:
+        entitlement, _ = self._system.item(item)
+        self._local.give(entitlement.resource, entitlement.role, oid(subject))
+
+    def holders(self, item: Item) -> frozenset[str]:
+        entitlement, _ = self._system.item(item)
+        held = self._local.holders(entitlement.resource, entitlement.role)
+        return frozenset(subject.id for subject in SUBJECTS if oid(subject) in held)
+
+
+def oid(subject: Subject) -> str:
+    return (subject.accounts[0] if subject.accounts else seed.object_id(subject.id)).lower()
+
+
+def hasty() -> datetime:
+    """A clock that finds six minutes gone whenever it is looked at, and nothing of now ended."""
+    return datetime(2001, 1, 1, tzinfo=UTC) + timedelta(minutes=6) * next(_TICKS)
+
+
+_TICKS = count()
+
+
+@contextmanager
+def local_azure(
+    home: Path, monkeypatch: pytest.MonkeyPatch, local: LocalAzure, **settings: Any
+) -> Iterator[tuple[Azure, Faults]]:
+    """`local`, started, and the system that reconciler.yaml would make of it."""
+    faults = Faults()
+    served = local.start(faults, home)
+    monkeypatch.delenv("AZURE_CLIENT_SECRET", raising=False)
+    for name, value in served.env.items():
+        monkeypatch.setenv(name, value)
+    merged = {**served.settings, **settings}
+    del merged["provider"]
+    try:
+        yield connect("azure", merged), faults
+    finally:
+        local.stop()
+
+
+@contextmanager
+def open_world(kind: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    pim = kind == "pim"
+    item, odd_item, higher, elsewhere = _ITEMS[kind]
+    local = LocalAzure(page_size=PAGE, now=hasty if pim else None, pim=pim)
+    with local_azure(home, monkeypatch, local) as (system, faults):
+        yield World(
+            system=system,
+            faults=faults,
+            by_hand=Hand(local, system),
+            item=item,
+            odd_item=odd_item,
+            higher=higher,
+            elsewhere=elsewhere,
+            subjects=SUBJECTS,
+            page=PAGE,
+            list_call=f"GET */roleAssignment{'Schedules' if pim else 's'}[?]*",
+            write_call=f"PUT */roleAssignment{'ScheduleRequests' if pim else 's'}/*",
+            # role definitions, role assignments, one person; with PIM also the schedules
+            quiet_calls=4 if pim else 3,
+        )
