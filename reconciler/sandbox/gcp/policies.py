@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from reconciler.sandbox.gcp.refusals import Code, Refused
 _BASIC_ROLES = ("roles/owner", "roles/editor", "roles/viewer")
 _ANYONE = ("allUsers", "allAuthenticatedUsers")
 _UNCHECKED = ("principal://", "principalSet://", "domain:", "projectOwner:", "projectEditor:")
+_ROLE = re.compile(r"((projects|organizations)/[^/]+/)?roles/[A-Za-z0-9_.]+")
 _AUDIT = frozenset({"audit_configs", "auditConfigs"})
 _MAX_PRINCIPALS, _MAX_CONDITIONS = 1_500, 20
 
@@ -133,8 +135,7 @@ class PolicyStore:
 
 
 def _check_role(role: str) -> None:
-    head, _, name = role.rpartition("roles/")
-    if not name or "/" in name or (head and not head.startswith(("projects/", "organizations/"))):
+    if not _ROLE.fullmatch(role):
         raise Refused(Code.INVALID_ARGUMENT, f"Role {role} is not supported for this resource.")
 
 
