@@ -1,0 +1,1 @@
+"""Shows plans, outcomes and status: text for people, markdown for pull requests, JSON for machines."""

@@ -1,0 +1,105 @@
+"""A plan for a pull request or a job summary. Whatever comes from outside is escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+from reconciler.model import Plan
+from reconciler.render.words import SIGNS, counts, ends, moment, role_of, what, who
+
+_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|~#@"})
+
+
+def cell(text: str) -> str:
+    """Text that markdown takes literally: no link, mention, code or table border."""
+    return html.escape(text, quote=False).translate(_SPECIAL).replace("\n", " ")
+
+
+def plan(plan: Plan) -> str:
+    parts = [f"### Access plan: {counts(plan)}", ""]
+    parts += _table(
+        ("", "who", "what", "where", "system", "when", "grants"),
+        (
+            (
+                f"{SIGNS[c.action]} {c.action}",
+                who(c.subject, c.assignment),
+                role_of(c),
+                c.assignment.entitlement.resource,
+                c.assignment.entitlement.system,
+                ends(c),
+                ", ".join(c.grants),
+            )
+            for c in plan.changes
+        ),
+    )
+    parts += _section("Held back by a guard", _held(plan))
+    parts += _section(
+        "Could not be read: nothing is planned there",
+        _table(("system", "where", "error"), ((u.system, u.where, u.error) for u in plan.unknown)),
+    )
+    parts += _section("Already held: not ours, and it stays", _already_held(plan))
+    parts += _section(
+        "Warnings", _table(("system", "warning"), ((w.system, w.text) for w in plan.warnings))
+    )
+    parts += _foreign(plan)
+    parts += [f"Plan hash `{plan.hash}` at {moment(plan.at)}"]
+    return "\n".join(parts) + "\n"
+
+
+def _held(plan: Plan) -> list[str]:
+    rows = (
+        (
+            h.change.action.value,
+            who(h.change.subject, h.change.assignment),
+            what(h.change.assignment),
+            h.change.assignment.entitlement.resource,
+            f"{h.guard}: {h.reason}",
+        )
+        for h in plan.held
+    )
+    return _table(("", "who", "what", "where", "why"), rows)
+
+
+def _already_held(plan: Plan) -> list[str]:
+    rows = (
+        (
+            who(a.subject, a.assignment),
+            what(a.assignment),
+            a.assignment.entitlement.resource,
+            a.assignment.entitlement.system,
+            a.note,
+        )
+        for a in plan.already_held
+    )
+    return _table(("who", "what", "where", "system", "note"), rows)
+
+
+def _foreign(plan: Plan) -> list[str]:
+    rows = (
+        (
+            str(f.observed.assignment.principal),
+            what(f.observed.assignment),
+            f.observed.assignment.entitlement.resource,
+            f.observed.assignment.entitlement.system,
+            f.note,
+        )
+        for f in plan.foreign
+    )
+    table = _table(("who", "what", "where", "system", "note"), rows)
+    if not table:
+        return []
+    title = f"<summary>Foreign: {len(plan.foreign)} that nobody declared; they stay</summary>"
+    return ["<details>", title, "", *table, "</details>", ""]
+
+
+def _section(title: str, table: list[str]) -> list[str]:
+    return [f"#### {title}", "", *table] if table else []
+
+
+def _table(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    body = ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
+    if not body:
+        return []
+    rule = "|" + "---|" * len(headers)
+    return ["| " + " | ".join(headers) + " |", rule, *body, ""]

@@ -1,0 +1,63 @@
+"""The short words that every rendering shares: one wording for one thing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from reconciler.model import Action, Assignment, Change, Plan
+
+SIGNS = {Action.ADD: "+", Action.EXTEND: "~", Action.SHORTEN: "~", Action.REMOVE: "-"}
+_LONGEST = 60
+
+
+def moment(at: datetime | None) -> str:
+    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
+
+
+def who(subject: str, assignment: Assignment) -> str:
+    return subject or str(assignment.principal)
+
+
+def what(assignment: Assignment) -> str:
+    """The role, cut where it is a whole policy document."""
+    role = assignment.entitlement.role
+    return role if len(role) <= _LONGEST else f"{role[: _LONGEST - 1]}…"
+
+
+def role_of(change: Change) -> str:
+    """The role, and what it takes the place of or gives way to."""
+    role = what(change.assignment)
+    if change.replaces:
+        return f"{role} (instead of {change.replaces})"
+    if change.restores:
+        return f"{role} (back to {change.restores})"
+    return role
+
+
+def ends(change: Change) -> str:
+    """When access ends and who sees to it, or why it goes."""
+    if change.removes:
+        return str(change.cause)
+    if change.until is None:
+        return "no end"
+    by = "by the system" if change.native_expiry else "by the reconciler"
+    return f"until {moment(change.until)}, ended {by}"
+
+
+def counts(plan: Plan) -> str:
+    """ "2 to add, 1 to remove; 5 as declared"."""
+    by_action = dict.fromkeys(Action, 0)
+    for change in plan.changes:
+        by_action[change.action] += 1
+    changes = [f"{n} to {action}" for action, n in by_action.items() if n]
+    kept = sum(k.count for k in plan.kept)
+    parts = [", ".join(changes) or "nothing to change", f"{kept} as declared"]
+    for count, word in (
+        (len(plan.already_held), "already held"),
+        (len(plan.held), "held back"),
+        (len(plan.unknown), "unknown"),
+        (len(plan.foreign), "foreign"),
+    ):
+        if count:
+            parts.append(f"{count} {word}")
+    return "; ".join(parts)
