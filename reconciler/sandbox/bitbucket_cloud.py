@@ -1,5 +1,5 @@
 """A local Bitbucket Cloud: REST API 2.0 of one workspace's permissions, as its OpenAPI description
-of 2025-12-15 says. Never answers about effective permissions."""
+of 2025-12-15 says. Never works out effective permissions."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ class BitbucketCloud:
         self.page_most = page_most
         self.seats: int | None = None
         self.limit: Limit | None = None
+        self.workspace_admin = True  # whether BOT is one
         self.groups = {*GROUPS, "developers"}
         self._users: dict[str, User] = {}
         for login in (*(p.login for p in PEOPLE), *SERVICES, BOT, OWNER):
@@ -118,6 +119,7 @@ class BitbucketCloud:
         return {
             "user": lambda request: as_json(User(BOT).shown),
             "members": self._members,
+            "effective": self._effective,
             "list": self._list,
             "one": self._one,
         }
@@ -136,6 +138,12 @@ class BitbucketCloud:
         _check_workspace(workspace)
         rows = [{"type": "workspace_membership", "user": u.shown} for u in self._users.values()]
         return self._page(request, rows)
+
+    def _effective(self, request: Request, workspace: str) -> Response:
+        _check_workspace(workspace)
+        if not self.workspace_admin:
+            raise Refusal(403, "You do not have permission to view this workspace's permissions.")
+        return self._page(request, [])  # that only an admin may ask is all that is true to life
 
     def _list(
         self, request: Request, workspace: str, kind: str, name: str, section: str
@@ -230,6 +238,8 @@ class BitbucketCloud:
 def _rules() -> Iterable[Rule]:
     yield Rule("/2.0/user", endpoint="user", methods=["GET"])
     yield Rule("/2.0/workspaces/<workspace>/members", endpoint="members", methods=["GET"])
+    effective = "/2.0/workspaces/<workspace>/permissions/repositories"
+    yield Rule(effective, endpoint="effective", methods=["GET"])
     for kind, path in _PATHS.items():
         section = "<any(users, groups):section>"
         given = {"kind": kind}

@@ -62,7 +62,7 @@ class User:
         }
 
 
-class BitbucketDataCenter:
+class LocalBitbucketDc:
     """`page_most` is the vendor's default (1,000); administrators and tests make it small.
     `limit` throttles; the vendor's is 60 calls at once and 5 more each second."""
 

@@ -23,11 +23,13 @@ SDK_OPTIONS: Mapping[str, Any] = {
 
 
 class Refused(ProviderError):
-    """Bitbucket answered, and said no."""
+    """The answer was no. `reason` is the name of Data Center's exception, or "error" for an answer
+    in Bitbucket Cloud's own form; "" when it may come from anything on the way there."""
 
-    def __init__(self, system: str, action: str, cause: str, status: int) -> None:
+    def __init__(self, system: str, action: str, cause: str, status: int, reason: str) -> None:
         super().__init__(system, action, cause)
         self.status = status
+        self.reason = reason
 
 
 class NoAnswer(ProviderError):
@@ -95,7 +97,9 @@ class Calls:
         self.signed_in = response.headers.get("X-AUSERNAME", "") or self.signed_in
         if response.status_code >= 300:
             hint = {**self._hints, **(hints or {})}.get(response.status_code, "")
-            raise Refused(self.system, action, _refusal(response, hint), response.status_code)
+            reason, words = _said(response)
+            cause = _refusal(response, words, hint)
+            raise Refused(self.system, action, cause, response.status_code, reason)
         return response
 
 
@@ -130,22 +134,25 @@ def _worded(error: requests.RequestException) -> str:
     return f"no whole answer came ({type(error).__name__}: {error})"
 
 
-def _refusal(response: requests.Response, hint: str) -> str:
-    wait = response.headers.get("Retry-After")
-    words = [f"HTTP {response.status_code}", _said(response)]
+def _refusal(response: requests.Response, said: str, hint: str) -> str:
+    words = [f"HTTP {response.status_code}", said]
     if response.status_code == 429:
+        wait = response.headers.get("Retry-After")
         words.append(f"asked to wait {wait} s" if wait else "still throttled after several tries")
     words.append(hint)
     return "; ".join(w for w in words if w)
 
 
-def _said(response: requests.Response) -> str:
-    """The vendor's own words: Cloud has one `error`, Data Center a list of `errors`."""
+def _said(response: requests.Response) -> tuple[str, str]:
+    """Reason and words: Cloud has one `error`, Data Center a list of `errors`."""
     try:
-        body = response.json()
-        if "error" in body:
-            error = body["error"]
-            return ": ".join(str(w) for w in (error["message"], error.get("detail")) if w)
-        return " ".join(str(e["message"]) for e in body["errors"])
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return str(response.reason or "")
+        body: object = response.json()
+    except ValueError:
+        body = None
+    match body:
+        case {"error": {"message": str(message), **rest}}:
+            detail = rest.get("detail")
+            return "error", f"{message}: {detail}" if detail else message
+        case {"errors": [{"message": str(message), **rest}, *_]}:
+            return str(rest.get("exceptionName") or "").rpartition(".")[2], message
+    return "", str(response.reason or "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Protocol
 
-from reconciler.errors import ProviderError
+from reconciler.errors import NotFound, ProviderError
 from reconciler.model import Change, Entitlement, Principal
 from reconciler.providers.base import Outcome
 from reconciler.providers.bitbucket.calls import NoAnswer
@@ -40,6 +40,9 @@ class SlotWriter:
         for change in changes:
             try:
                 self._carry_out(change, written)
+            except NotFound as e:
+                # What is gone took its permissions with it.
+                yield Outcome(change, None if change.removes and not change.restores else e)
             except ProviderError as e:
                 yield Outcome(change, e)
             else:

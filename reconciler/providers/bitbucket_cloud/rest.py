@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from atlassian.bitbucket.cloud import Cloud
 
-from reconciler.errors import ProviderError
+from reconciler.errors import NotFound, ProviderError
 from reconciler.model import Entitlement, Principal
 from reconciler.providers.base import Pace
 from reconciler.providers.bitbucket.calls import SDK_OPTIONS, Calls, Refused, object_in
@@ -133,7 +133,13 @@ class Rest:
     def _list(self, kind: str, resource: str, section: str) -> tuple[Holder, ...]:
         action = f"list the {section} of {kind} {resource}"
         found: dict[str, Holder] = {}
-        for row in self._pages(action, f"{self._base(kind, resource)}/{section}"):
+        try:
+            rows = tuple(self._pages(action, f"{self._base(kind, resource)}/{section}"))
+        except Refused as e:
+            if e.status == 404 and e.reason and self._sees_everything():
+                raise NotFound(self._calls.system, action, e.cause) from e
+            raise
+        for row in rows:
             role = self._permission(action, kind, row)
             if section == "users":
                 principal = self._user(action, row.get("user"))
@@ -143,6 +149,16 @@ class Rest:
             if before.role != role:
                 raise self._odd(action, f"{principal} comes twice, as {before.role} and {role}")
         return tuple(holder for holder in found.values() if holder.role)
+
+    def _sees_everything(self) -> bool:
+        """404 is also said of what the token may not see. To an admin of the workspace, and only
+        to one, this list is open, and nothing in it is hidden: then 404 means gone."""
+        path = f"workspaces/{quote(self._workspace, safe='')}/permissions/repositories"
+        try:
+            self._calls.get("find out what the token may see", path, {"pagelen": 1})
+        except ProviderError:
+            return False
+        return True
 
     def _pages(self, action: str, path: str) -> Iterator[dict[str, Any]]:
         response = self._calls.get(action, path, {"pagelen": _PAGE})

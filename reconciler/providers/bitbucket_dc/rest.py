@@ -13,16 +13,19 @@ from urllib.parse import quote
 
 from atlassian.bitbucket import Bitbucket
 
-from reconciler.errors import ProviderError
+from reconciler.errors import NotFound, ProviderError
 from reconciler.model import Entitlement, Principal
 from reconciler.providers.base import Pace
-from reconciler.providers.bitbucket.calls import SDK_OPTIONS, Calls, object_in
+from reconciler.providers.bitbucket.calls import SDK_OPTIONS, Calls, Refused, object_in
 from reconciler.providers.bitbucket.session import Patience, open_session
 from reconciler.providers.bitbucket.settings import secret
 from reconciler.providers.bitbucket_dc.system import GLOBAL, PROJECT, ROLES, Settings
 
 _PAGE = 1000  # the most that Data Center gives, unless an administrator allows less
 _API = "rest/api/1.0"
+
+# Said for certain: what exists and is not for us is refused with 401.
+_GONE = ("NoSuchProjectException", "NoSuchRepositoryException")
 
 _HINTS = {
     401: "check {token}, and that its user is an admin there (Data Center says 401 for that too)",
@@ -119,7 +122,13 @@ class Rest:
         found: dict[str, Holder] = {}
         names = {vendors: role for role, vendors in ROLES[kind].items()}
         path = f"{_base(kind, resource)}/{section}"
-        for row in self._pages(action, path, {"filter": like} if like else {}):
+        try:
+            rows = tuple(self._pages(action, path, {"filter": like} if like else {}))
+        except Refused as e:
+            if e.status == 404 and e.reason in _GONE:
+                raise NotFound(self._calls.system, action, e.cause) from e
+            raise
+        for row in rows:
             principal = self._principal(action, section, row)
             role = names.get(str(row.get("permission")))
             if role is None:
