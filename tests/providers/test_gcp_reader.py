@@ -253,7 +253,13 @@ def test_rest_waits_and_repeats_too(gcp: tuple[LocalGcp, Faults, System]) -> Non
     began = datetime.now(UTC)
     assert observed(rest)
     assert datetime.now(UTC) - began >= timedelta(seconds=1)
-    faults.arm(Fault("gcp", "POST *", FaultKind.HALF))
+    faults.arm(Fault("gcp", "POST *", FaultKind.DROP))
+    assert observed(rest)
+    assert [c.fault for c in faults.calls()] == ["status", "", "drop", ""]
+
+
+def test_half_an_answer_over_rest_is_an_error(gcp: tuple[LocalGcp, Faults, System]) -> None:
+    local, faults, _ = gcp
+    faults.arm(Fault("gcp", "POST *", FaultKind.HALF, times=100))
     with pytest.raises(ProviderError, match="read the policy"):
-        observed(rest)
-    assert [c.fault for c in faults.calls()] == ["status", "", "half"]
+        observed(connect("gcp", {"endpoint": local.rest_url}))

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
+import requests
 from google import auth
 from google.api_core import exceptions as gexc
 from google.api_core.client_options import ClientOptions
-from google.auth.credentials import AnonymousCredentials
+from google.auth.credentials import AnonymousCredentials, with_scopes_if_required
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import Request
 from google.iam.v1 import iam_policy_pb2, options_pb2, policy_pb2
 from google.protobuf.json_format import ParseError
 from google.rpc.error_details_pb2 import RetryInfo
-from requests import RequestException
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -48,8 +48,16 @@ PASSING = (
     gexc.GatewayTimeout,
     gexc.InternalServerError,
     gexc.BadGateway,
+    requests.ConnectionError,
+    requests.Timeout,
 )
-FAILURES = (gexc.GoogleAPICallError, GoogleAuthError, RequestException, ParseError, Unwhole)
+FAILURES = (
+    gexc.GoogleAPICallError,
+    GoogleAuthError,
+    requests.RequestException,
+    ParseError,
+    Unwhole,
+)
 
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=20)
 
@@ -144,7 +152,11 @@ class Policies:
 
     def _google_credentials(self) -> Any:
         if self._credentials is None:
-            self._credentials, _ = auth.default(scopes=_SCOPES)
+            # Without scopes: with them, `default` looks up a project of the federated identity,
+            # over the network and for nothing.
+            found, _ = auth.default()
+            scoped = with_scopes_if_required(found, _SCOPES)  # type: ignore[no-untyped-call]
+            self._credentials = scoped
         return self._credentials
 
 
