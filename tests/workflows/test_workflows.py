@@ -1,0 +1,203 @@
+"""What is written in the workflows: checked by the tools that GitHub's users check theirs with."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.templates import SYSTEMS, Forge, Project, access_repository
+
+from .runner import ROOT, WORKFLOWS, load
+
+PROJECT = Project("acme/access-reconciler", "0123456789abcdef0123456789abcdef01234567")
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GitHub access repository beside one on Bitbucket."""
+    root = tmp_path_factory.mktemp("access")
+    for forge in Forge:
+        for file in access_repository("acme", forge, SYSTEMS, PROJECT):
+            path = root / forge / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.text)
+    return root
+
+
+@pytest.fixture(scope="module")
+def every(templates: Path) -> tuple[Path, ...]:
+    ours = sorted(WORKFLOWS.glob("*.yml"))
+    theirs = sorted((templates / "github" / ".github" / "workflows").glob("*.yml"))
+    assert {p.name for p in ours} == {"ci.yml", "validate.yml", "reconcile.yml"}
+    assert {p.name for p in theirs} == {"validate.yml", "reconcile.yml"}
+    return (*ours, *theirs)
+
+
+def jobs(path: Path) -> Iterator[dict[str, Any]]:
+    yield from load(path)["jobs"].values()
+
+
+def steps(path: Path) -> Iterator[dict[str, Any]]:
+    for job in jobs(path):
+        yield from job.get("steps", [])
+
+
+def test_every_workflow_is_one_by_githubs_schema(every: tuple[Path, ...]) -> None:
+    check("vendor.github-workflows", *every)
+
+
+def test_the_pipeline_is_one_by_bitbuckets_schema(templates: Path) -> None:
+    check("vendor.bitbucket-pipelines", templates / "bitbucket" / "bitbucket-pipelines.yml")
+
+
+def check(schema: str, *paths: Path) -> None:
+    command = [BIN / "check-jsonschema", "--builtin-schema", schema, *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("persona", ["regular", "pedantic"])
+def test_zizmor_finds_nothing(every: tuple[Path, ...], persona: str) -> None:
+    command = [BIN / "zizmor", "--offline", "--no-progress", "--persona", persona, *every]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_action_is_pinned_to_a_commit_and_says_which_version_that_is() -> None:
+    for path in WORKFLOWS.glob("*.yml"):
+        for line in path.read_text().splitlines():
+            if "uses:" in line:
+                assert re.search(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), (
+                    line
+                )
+
+
+def test_an_access_repository_calls_the_workflows_at_the_commit_it_was_told(
+    templates: Path,
+) -> None:
+    theirs = templates / "github" / ".github" / "workflows"
+    called = [job["uses"] for path in sorted(theirs.glob("*.yml")) for job in jobs(path)]
+    assert called == [
+        f"{PROJECT.repository}/.github/workflows/{name}@{PROJECT.commit}"
+        for name in ("reconcile.yml", "validate.yml", "reconcile.yml")
+    ]
+
+
+def test_access_repositories_pass_only_inputs_and_secrets_that_the_workflows_have(
+    templates: Path,
+) -> None:
+    for path in (templates / "github" / ".github" / "workflows").glob("*.yml"):
+        for job in jobs(path):
+            called = load(WORKFLOWS / job["uses"].partition("@")[0].rpartition("/")[2])
+            takes = called["on"]["workflow_call"]
+            assert set(job.get("with", {})) <= set(takes["inputs"])
+            assert set(job.get("secrets", {})) <= set(takes["secrets"])
+            assert asks(called) == job["permissions"]
+
+
+def asks(workflow: dict[str, Any]) -> dict[str, str]:
+    """GitHub refuses a call whose jobs ask for more than the caller gives."""
+    (job,) = workflow["jobs"].values()
+    return dict(job["permissions"])
+
+
+def test_workflows_start_with_no_permission_at_all(every: tuple[Path, ...]) -> None:
+    for path in every:
+        assert load(path)["permissions"] == {}, path
+
+
+def test_no_workflow_can_write_to_the_repository(every: tuple[Path, ...]) -> None:
+    for path in every:
+        for job in jobs(path):
+            asked = dict(job["permissions"])
+            assert asked.pop("id-token", "write") == "write"
+            assert set(asked.values()) == {"read"}, path
+
+
+def test_validate_holds_no_credentials() -> None:
+    (job,) = jobs(WORKFLOWS / "validate.yml")
+    assert job["permissions"] == {"contents": "read"}
+    assert "environment" not in job
+    secrets = set(re.findall(r"secrets\.(\w+)", (WORKFLOWS / "validate.yml").read_text()))
+    assert secrets == {"RECONCILER_READ_TOKEN"}
+
+
+def test_no_script_is_put_together_by_github(every: tuple[Path, ...]) -> None:
+    scripts = [step["run"] for path in every for step in steps(path) if "run" in step]
+    assert scripts
+    assert not [script for script in scripts if "${{" in script]
+
+
+def test_pull_requests_from_forks_are_never_given_credentials(templates: Path) -> None:
+    workflow = load(templates / "github" / ".github" / "workflows" / "validate.yml")
+    assert workflow["on"] == {"pull_request": None}  # and never pull_request_target
+    own = "github.event.pull_request.head.repo.full_name == github.repository"
+    for job in workflow["jobs"].values():
+        assert "id-token" not in job["permissions"] or job["if"] == own
+
+
+def test_pull_requests_plan_in_another_environment_than_apply_and_never_apply(
+    templates: Path,
+) -> None:
+    theirs = templates / "github" / ".github" / "workflows"
+    plan = load(theirs / "validate.yml")["jobs"]["plan"]["with"]
+    apply = load(theirs / "reconcile.yml")["jobs"]["reconcile"]["with"]
+    assert "apply" not in plan
+    assert apply["apply"] is True
+    for name in ("environment", "aws-role", "gcp-service-account"):
+        assert plan[name] != apply[name]
+
+
+def test_one_run_writes_at_a_time_and_is_never_cut_off() -> None:
+    (job,) = jobs(WORKFLOWS / "reconcile.yml")
+    assert job["concurrency"] == {
+        "group": "access-reconciler-${{ inputs.apply && 'apply' || github.ref }}",
+        "cancel-in-progress": False,
+    }
+
+
+def test_access_ends_at_any_time_so_the_run_comes_four_times_an_hour_off_the_full_hour(
+    templates: Path,
+) -> None:
+    workflow = load(templates / "github" / ".github" / "workflows" / "reconcile.yml")
+    (schedule,) = workflow["on"]["schedule"]
+    assert schedule["cron"] == "7,22,37,52 * * * *"
+    assert set(workflow["on"]) == {"schedule", "push", "workflow_dispatch"}
+
+
+def test_the_whole_history_is_checked_out_and_no_token_stays_behind() -> None:
+    for name in ("validate.yml", "reconcile.yml"):
+        checkouts = [
+            step["with"]
+            for step in steps(WORKFLOWS / name)
+            if step.get("uses", "").startswith("actions/checkout@")
+        ]
+        access, tool = checkouts
+        assert (access["path"], access["fetch-depth"]) == ("access", 0)
+        assert (tool["ref"], tool["repository"]) == (
+            "${{ job.workflow_sha }}",
+            "${{ job.workflow_repository }}",
+        )
+        assert {checkout["persist-credentials"] for checkout in checkouts} == {False}
+
+
+def test_every_package_is_locked_with_its_hash() -> None:
+    text = (ROOT / "requirements" / "runtime.txt").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    assert len(lines) > 20
+    assert all(re.match(r"[\w.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line) for line in lines)
+
+
+def test_the_scripts_are_ones_that_bash_reads(every: tuple[Path, ...], templates: Path) -> None:
+    scripts = [step["run"] for path in every for step in steps(path) if "run" in step]
+    scripts += [(templates / "bitbucket" / ".bitbucket" / "reconciler.sh").read_text()]
+    scripts += [(ROOT / ".ci" / "run").read_text()]
+    for script in scripts:
+        subprocess.run(["bash", "-n", "-c", script], check=True)
