@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import Subject, SubjectKind
+from reconciler.model import (
+    Action,
+    Assignment,
+    Cause,
+    Change,
+    Observed,
+    Subject,
+    SubjectKind,
+)
 from reconciler.providers.azure import connect
 from reconciler.providers.azure.system import Azure
 from reconciler.sandbox.azure import LocalAzure, seed
@@ -116,3 +124,55 @@ def open_world(kind: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             # role definitions, role assignments, one person; with PIM also the schedules
             quiet_calls=4 if pim else 3,
         )
+
+
+# For the tests of Azure's own traps.
+
+
+def no_pace() -> None:
+    pass
+
+
+def assignment(system: Azure, item: Item, subject: Subject = ALICE) -> Assignment:
+    """Spelled as a run would spell it, by asking the local tenant."""
+    reader = system.open_reader(no_pace)
+    entitlement = reader.canonical(system.item(item)[0])
+    return Assignment(entitlement, reader.principal(subject, entitlement, ""))
+
+
+def observed(system: Azure, wanted: Assignment) -> list[Observed]:
+    """The live rows of this assignment."""
+    scope = system.scope(wanted.entitlement)
+    rows = system.open_reader(no_pace).observe(scope, [wanted.entitlement])
+    return [row for row in rows if row.assignment == wanted]
+
+
+def add(
+    wanted: Assignment, until: datetime | None = None, grants: tuple[str, ...] = ("grants/a.yaml",)
+) -> Change:
+    return Change(Action.ADD, Cause.DECLARED, wanted, "alice@example.com", until, grants)
+
+
+def remove(live: Observed) -> Change:
+    return Change(Action.REMOVE, Cause.EXPIRED, live.assignment, "alice@example.com", live=live)
+
+
+def carried_out(system: Azure, *changes: Change, patience: float = 2.0) -> list[str]:
+    """What went wrong with each change, "" for nothing."""
+    from reconciler.providers.azure.session import Session
+    from reconciler.providers.azure.writer import AzureWriter
+
+    writer = AzureWriter(Session(system.name, system.settings, no_pace), patience)
+    return [str(outcome.error or "") for outcome in writer.carry_out(changes)]
+
+
+def asked(faults: Faults) -> list[str]:
+    """The calls since the last `faults.clear()`, without hosts, ids and versions."""
+    return [_short(call.call) for call in faults.calls("azure")]
+
+
+def _short(call: str) -> str:
+    method, _, path = call.partition(" ")
+    path = path.partition("?")[0]
+    _, authorization, name = path.rpartition("/providers/Microsoft.Authorization/")
+    return f"{method} {name.partition('/')[0] if authorization else path}"

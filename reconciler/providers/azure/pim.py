@@ -78,19 +78,21 @@ class PimRequests:
         if not row.managed:
             return False
         check_same(change, self._rows.observed(row))
-        self._ask(change, "AdminRemove", self._role_id(row))
+        self._ask(change, "AdminRemove", row.role_id)
         if not seen(lambda: all(r.id != row.id for r in self._of(change)), self._patience):
             raise refusal(change, "PIM took the request, and has not carried it out yet")
         return True
 
     def _ask(self, change: Change, kind: str, role_id: str) -> None:
-        text = marks.description(change.assignment.id, change.until, change.grants)
+        removes = kind == "AdminRemove"
         wanted = RoleAssignmentScheduleRequest(
             role_definition_id=role_id,
             principal_id=oid_of(change),
             request_type=kind,
-            justification=text if kind != "AdminRemove" else f"{change.cause}: {text}",
-            schedule_info=None if kind == "AdminRemove" else _schedule(change.until),
+            justification=f"jit:{change.assignment.id} {change.cause}"
+            if removes
+            else marks.description(change.assignment.id, change.until, change.grants),
+            schedule_info=None if removes else _schedule(change.until),
             ticket_info=RoleAssignmentScheduleRequestPropertiesTicketInfo(
                 ticket_number=f"jit:{change.assignment.id}", ticket_system="access-reconciler"
             ),
@@ -131,9 +133,6 @@ class PimRequests:
     def _is_set(self, change: Change, role: str) -> bool:
         row = self._row(change, role)
         return row is not None and self._right(row, change.until)
-
-    def _role_id(self, row: Row) -> str:
-        return f"/providers/Microsoft.Authorization/roleDefinitions/{row.role}"
 
 
 def _schedule(until: datetime | None) -> RoleAssignmentScheduleRequestPropertiesScheduleInfo:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any, cast
+from typing import Any
+from urllib.parse import quote
 
 from azure.core.rest import HttpRequest
 
 from reconciler.errors import ProviderError, UnknownPrincipal
 from reconciler.model import Principal, Subject, SubjectKind
+from reconciler.providers.azure.once import Once
 from reconciler.providers.azure.scopes import GUID
 from reconciler.providers.azure.session import HalfPage, Session
 
@@ -25,8 +26,7 @@ class Principals:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lock = threading.Lock()
-        self._known: dict[str, Principal] = {}
+        self._people: Once[Principal] = Once()
 
     def of(self, subject: Subject, account: str) -> Principal:
         """`user:{oid}`, `group:{oid}` or `serviceprincipal:{oid}`. Raises UnknownPrincipal."""
@@ -41,10 +41,7 @@ class Principals:
         if subject.kind is not SubjectKind.PERSON:
             fix = f"write its object id under `accounts: {{{self._session.name}: …}}`"
             raise self._unknown(subject, f"{name!r} is no object id; {fix}")
-        with self._lock:
-            if name not in self._known:
-                self._known[name] = self._person(subject, name)
-            return self._known[name]
+        return self._people.get(name.lower(), lambda: self._person(subject, name))
 
     def _person(self, subject: Subject, name: str) -> Principal:
         """By mail or by user principal name: guests have `#EXT#` in the latter, and keep the former."""
@@ -61,21 +58,27 @@ class Principals:
 
     def _users(self, name: str) -> list[dict[str, Any]]:
         text = name.replace("'", "''")
-        request = HttpRequest(
+        page: HttpRequest | None = HttpRequest(
             "GET",
             f"{self._session.settings.graph}/v1.0/users",
+            # azure-core sends parameters as they are: a guest's `#EXT#` would end the address.
             params={
-                "$filter": f"mail eq '{text}' or userPrincipalName eq '{text}'",
+                "$filter": quote(f"mail eq '{text}' or userPrincipalName eq '{text}'", safe=""),
                 "$select": "id,mail,userPrincipalName",
             },
         )
+        users: list[dict[str, Any]] = []
         with self._session.explained(f"look up {name} in Microsoft Graph"):
-            answer = self._session.graph.send_request(request)
-            answer.raise_for_status()
-            users = answer.json().get("value")
-            if users is None:
-                raise HalfPage("the answer came without its `value`")
-        return cast(list[dict[str, Any]], users)
+            while page is not None:
+                answer = self._session.graph.send_request(page)
+                answer.raise_for_status()
+                body = answer.json()
+                if not isinstance(body, dict) or not isinstance(body.get("value"), list):
+                    raise HalfPage("a page of the list came without its `value`")
+                users += body["value"]
+                following = body.get("@odata.nextLink")
+                page = HttpRequest("GET", following) if following else None
+        return users
 
     def _unknown(self, subject: Subject, problem: str) -> ProviderError:
         return UnknownPrincipal(self._session.name, f"find {subject}", problem)

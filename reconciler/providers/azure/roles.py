@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from reconciler.errors import ProviderError
+from reconciler.providers.azure.once import Once
 from reconciler.providers.azure.scopes import root
 from reconciler.providers.azure.session import Session
 
@@ -27,9 +27,7 @@ class Roles:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lock = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
-        self._lists: dict[str, tuple[Role, ...]] = {}
+        self._lists: Once[tuple[Role, ...]] = Once()
 
     def named(self, scope: str, role: str) -> Role:
         """The role by name, in any case, or by GUID. Raises ProviderError."""
@@ -52,12 +50,7 @@ class Roles:
         return next((r.name for r in self._list(at) if r.guid == guid), guid)
 
     def _list(self, at: str) -> tuple[Role, ...]:
-        with self._lock:
-            lock = self._locks.setdefault(at, threading.Lock())
-        with lock:
-            if at not in self._lists:
-                self._lists[at] = self._fetch(at)
-            return self._lists[at]
+        return self._lists.get(at, lambda: self._fetch(at))
 
     def _fetch(self, at: str) -> tuple[Role, ...]:
         # Without the filter, custom roles of single resource groups are missing from the list.

@@ -28,7 +28,7 @@ _OVER = frozenset({"Revoked", "PendingRevocation", "Canceled", "Denied", "Failed
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`id` as ARM spells it; `scope`, `role` (its GUID) and `principal` in our spelling.
+    """`id` and `role_id` as ARM spells them; `scope`, `role` (its GUID) and `oid` as we do.
 
     `managed` says that PIM has a schedule of its own for it; `requested` that we asked for that.
     """
@@ -36,6 +36,7 @@ class Row:
     id: str
     scope: str
     role: str
+    role_id: str
     oid: str
     type: str
     description: str
@@ -134,6 +135,7 @@ def _row(found: Any) -> Row:
         id=found.id,
         scope=spelled(found.scope),
         role=_last(found.role_definition_id),
+        role_id=found.role_definition_id,
         oid=found.principal_id.lower(),
         type=str(found.principal_type or "Unknown"),
         description=found.description or "",

@@ -43,6 +43,7 @@ _LONGEST_WAIT = 60.0  # seconds that one Retry-After may ask for
 _RETRIES: dict[str, Any] = {
     "retry_total": 5,
     "retry_status": 5,
+    "retry_backoff_factor": 0.3,
     "retry_backoff_max": 20,
     "timeout": 180,
 }
@@ -107,7 +108,8 @@ class Session:
         """The SDK's errors as ProviderError, with ARM's own words."""
         try:
             yield
-        except (AzureError, ValueError) as e:  # ValueError: an answer that is not what it should be
+        # ValueError: an answer that is not what it should be. OSError: a certificate not to be read.
+        except (AzureError, ValueError, OSError) as e:
             raise ProviderError(self.name, action, said(e)) from e
 
     def claims(self) -> dict[str, Any]:
@@ -186,10 +188,10 @@ def code(error: AzureError) -> str:
 
 
 def said(error: Exception) -> str:
-    """One line: code and message as Azure words them, or the first line of what the SDK says."""
+    """One line: code and message as Azure words them, or what the SDK says, cut at 500."""
     if isinstance(error, HttpResponseError) and error.error is not None:
         detail = getattr(error.error, "message", None) or error.reason or ""
         return f"{code(error)}: {detail}" if code(error) else str(detail)
     if isinstance(error, HttpResponseError) and error.status_code:
         return f"HTTP {error.status_code} {error.reason or ''}".rstrip()
-    return (str(error) or type(error).__name__).splitlines()[0]
+    return "; ".join((str(error) or type(error).__name__).split("\n"))[:500]

@@ -20,7 +20,7 @@ from reconciler.sandbox.azure.wsgi import Answer, Asked
 
 _DISCOVERY = re.compile(r"^/([^/]+)/v2\.0/\.well-known/openid-configuration$")
 _TOKEN = re.compile(r"^/([^/]+)/oauth2/v2\.0/token$")
-_EQUALS = re.compile(r"^(mail|userPrincipalName) eq '((?:[^']|'')*)'$", re.IGNORECASE)
+_EQUALS = re.compile(r"(mail|userPrincipalName) eq '((?:[^']|'')*)'(?: or |$)", re.IGNORECASE)
 _LIFE = timedelta(hours=1)
 
 
@@ -140,12 +140,13 @@ def graph(asked: Asked, state: State, url: str, page_size: int) -> Answer:
 
 def _conditions(text: str) -> tuple[tuple[str, str], ...]:
     """The (property, value) pairs of an `or`, values in lower case: Graph ignores case here."""
-    pairs = []
-    for part in re.split(r" or (?=mail eq|userPrincipalName eq)", text) if text else ():
-        match = _EQUALS.match(part.strip())
+    pairs, place = [], 0
+    while place < len(text):
+        match = _EQUALS.match(text, place)
         if match is None:
-            raise Refusal(400, "Request_UnsupportedQuery", f"Unsupported query: {part}")
+            raise Refusal(400, "Request_UnsupportedQuery", f"Unsupported query: {text[place:]}")
         pairs.append((match[1].lower(), match[2].replace("''", "'").lower()))
+        place = match.end()
     return tuple(pairs)
 
 
