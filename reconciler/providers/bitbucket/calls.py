@@ -130,7 +130,7 @@ def _worded(error: requests.RequestException) -> str:
     if isinstance(error, TooManyRedirects):
         return "it answered with a redirect, which is not followed; write the final `endpoint`"
     if isinstance(error, SSLError):
-        return f"its certificate is not trusted ({error}); name its issuer with `ca_file`"
+        return f"its certificate is not trusted ({error}); name its issuer with `ca`"
     return f"no whole answer came ({type(error).__name__}: {error})"
 
 

@@ -21,10 +21,11 @@ _PASSING = (429, 502, 503, 504)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long one call may take: `tries` more after the first, backing off from `factor` seconds
-    to `longest`, which is also the longest `Retry-After` that is waited for."""
+    """How long one call may take: `tries` more after the first (`reconnects` where no answer came),
+    backing off from `factor` seconds to `longest`, the longest `Retry-After` waited for too."""
 
     tries: int = 6
+    reconnects: int = 3
     factor: float = 0.3
     longest: float = 30.0
 
@@ -70,6 +71,8 @@ class _PacedAdapter(HTTPAdapter):
         super().__init__(
             max_retries=_PacedRetry(
                 total=patience.tries,
+                connect=patience.reconnects,
+                read=patience.reconnects,
                 status_forcelist=_PASSING,
                 allowed_methods=_METHODS,
                 backoff_factor=patience.factor,
@@ -86,14 +89,14 @@ class _PacedAdapter(HTTPAdapter):
 
 
 def open_session(
-    pace: Pace, ca_file: str = "", patience: Patience | None = None
+    pace: Pace, ca: str = "", patience: Patience | None = None
 ) -> requests.Session:
-    """`ca_file` is a PEM bundle to trust instead of the system's own."""
+    """`ca` is a PEM bundle to trust instead of the system's own."""
     session = requests.Session()
     adapter = _PacedAdapter(pace, patience or Patience())
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    session.verify = ca_file or True
+    session.verify = ca or True
     # A redirect turns a PUT into a GET, and may lead to another host: whoever sends one is wrong.
     session.max_redirects = 0
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

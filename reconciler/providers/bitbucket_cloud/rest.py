@@ -58,7 +58,7 @@ def open_rest(
     username = os.environ.get(settings.username_env, "").strip()
     # An API token is the password of its account; any other token goes as a bearer.
     who = {"username": username, "password": token} if username else {"token": token}
-    session = open_session(pace, settings.ca_file, patience)
+    session = open_session(pace, settings.ca, patience)
     root = Cloud(  # type: ignore[no-untyped-call]
         settings.endpoint, session=session, **who, **SDK_OPTIONS
     )

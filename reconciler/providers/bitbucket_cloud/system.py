@@ -27,7 +27,7 @@ class Settings:
     endpoint: str
     token_env: str
     username_env: str
-    ca_file: str
+    ca: str
 
 
 def connect(name: str, settings: Mapping[str, Any]) -> CloudSystem:
@@ -40,7 +40,7 @@ def connect(name: str, settings: Mapping[str, Any]) -> CloudSystem:
             ),
             token_env=str(settings.get("token_env", "BITBUCKET_TOKEN")),
             username_env=str(settings.get("username_env", "BITBUCKET_USERNAME")),
-            ca_file=str(settings.get("ca_file", "")),
+            ca=str(settings.get("ca", "")),
         ),
     )
 

@@ -56,7 +56,7 @@ def open_rest(
 ) -> Rest:
     """Raises ProviderError when the environment has no token. Nothing is called yet."""
     token = secret(system, settings.token_env)
-    session = open_session(pace, settings.ca_file, patience)
+    session = open_session(pace, settings.ca, patience)
     # Said outright, or the SDK takes any host with "bitbucket.org" in its name for the Cloud.
     root = Bitbucket(  # type: ignore[no-untyped-call]
         settings.url, session=session, token=token, cloud=False, **SDK_OPTIONS

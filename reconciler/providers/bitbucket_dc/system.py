@@ -39,7 +39,7 @@ class Settings:
 
     url: str
     token_env: str
-    ca_file: str
+    ca: str
 
 
 def connect(name: str, settings: Mapping[str, Any]) -> DataCenterSystem:
@@ -49,7 +49,7 @@ def connect(name: str, settings: Mapping[str, Any]) -> DataCenterSystem:
         Settings(
             url=checked_url(field, str(settings[field])),
             token_env=str(settings.get("token_env", "BITBUCKET_DC_TOKEN")),
-            ca_file=str(settings.get("ca_file", "")),
+            ca=str(settings.get("ca", "")),
         ),
     )
 

@@ -1,0 +1,128 @@
+"""Bitbucket Data Center for the provider contract: a local one, and words for every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.model import Entitlement, Subject, SubjectKind
+from reconciler.providers.base import System
+from reconciler.providers.bitbucket_dc import connect
+from reconciler.providers.bitbucket_dc.system import ROLES
+from reconciler.sandbox.bitbucket import Holder, Place
+from reconciler.sandbox.bitbucket_dc import INSTANCE, LocalBitbucketDc
+from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.local import GROUPS, PEOPLE
+from tests.providers.bitbucket_build import own_settings
+from tests.providers.world import World
+
+Item = Mapping[str, Any]
+PAGE = 5
+# Bob and the ones after him have no account in the directory: they are looked up by e-mail.
+# Not grace: she is an admin of PAY, which includes all that could be given.
+SUBJECTS = (
+    *(
+        Subject(SubjectKind.PERSON, p.email, ("Alice",) if p.login == "alice" else ())
+        for p in PEOPLE
+        if p.login != "grace"
+    ),
+    Subject(SubjectKind.SERVICE, "deployer", ("deployer",)),
+    *(Subject(SubjectKind.GROUP, name, (name.title(),)) for name in GROUPS),
+)
+
+# item, odd_item, higher, elsewhere; there is only one instance, so elsewhere is a project there
+_ITEMS: Mapping[str, tuple[Item, Item, Item, Item]] = {
+    "project": (
+        {"project": "PAY", "permission": "read"},
+        {"project": "pay", "permission": "PROJECT_READ"},
+        {"project": "PAY", "permission": "write"},
+        {"project": "OPS", "permission": "read"},
+    ),
+    "repository": (
+        {"project": "PAY", "repository": "ledger", "permission": "read"},
+        {"project": "pay", "repository": "Ledger", "permission": "REPO_READ"},
+        {"project": "PAY", "repository": "ledger", "permission": "write"},
+        {"project": "PAY", "repository": "payments-api", "permission": "read"},
+    ),
+    "global": (
+        {"global": True, "permission": "licensed-user"},
+        {"global": True, "permission": "LICENSED_USER"},
+        {"global": True, "permission": "project-create"},
+        {"project": "OPS", "permission": "read"},
+    ),
+}
+KINDS: tuple[str, ...] = tuple(_ITEMS)
+_LISTS = {
+    "project": "/rest/api/1.0/projects/PAY/permissions/users",
+    "repository": "/rest/api/1.0/projects/PAY/repos/ledger/permissions/users",
+    "global": "/rest/api/1.0/admin/permissions/users",
+}
+
+
+class Hand:
+    """An administrator in the browser."""
+
+    def __init__(self, local: LocalBitbucketDc, system: System) -> None:
+        self._local = local
+        self._system = system
+
+    def give(self, item: Item, subject: Subject) -> None:
+        entitlement, _ = self._system.item(item)
+        role = ROLES[entitlement.kind][entitlement.role]
+        self._local.table.put(place(entitlement), holder(subject), role)
+
+    def holders(self, item: Item) -> frozenset[str]:
+        entitlement, _ = self._system.item(item)
+        role = ROLES[entitlement.kind][entitlement.role]
+        have = {h for h, held in self._local.table.held(place(entitlement)) if held == role}
+        return frozenset(s.id for s in SUBJECTS if holder(s) in have)
+
+
+def place(entitlement: Entitlement) -> Place:
+    if entitlement.kind == "global":
+        return INSTANCE
+    return Place(entitlement.kind, entitlement.resource)
+
+
+def holder(subject: Subject) -> Holder:
+    section = "groups" if subject.kind is SubjectKind.GROUP else "users"
+    return Holder(section, subject.id.partition("@")[0])
+
+
+@contextmanager
+def local_dc(
+    home: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
+) -> Iterator[tuple[LocalBitbucketDc, Faults, System]]:
+    faults, local = Faults(), LocalBitbucketDc(page_most=PAGE)
+    local.table.add_place(Place("project", "OPS"))
+    served = local.start(faults, home)
+    for name, value in served.env.items():
+        monkeypatch.setenv(name, value)
+    try:
+        yield local, faults, connect("bitbucket-dc", {**own_settings(served.settings), **settings})
+    finally:
+        local.stop()
+
+
+@contextmanager
+def open_world(kind: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    item, odd_item, higher, elsewhere = _ITEMS[kind]
+    with local_dc(home, monkeypatch) as (local, faults, system):
+        yield World(
+            system=system,
+            faults=faults,
+            by_hand=Hand(local, system),
+            item=item,
+            odd_item=odd_item,
+            higher=higher,
+            elsewhere=elsewhere,
+            subjects=SUBJECTS,
+            page=PAGE,
+            list_call=f"GET {_LISTS[kind]}",
+            write_call="PUT *",
+            quiet_calls=2,
+        )
