@@ -111,14 +111,14 @@ def stop(home: Path) -> None:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def show(home: Path, system: str, form: str) -> None:
     """Print who has what in the local systems."""
-    rows = [r for r in find(home).control.rows() if not system or r.system == system]
+    rows = sorted(find(home).control.rows(system))
     if form == "json":
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
     heads = ("SYSTEM", "RESOURCE", "ROLE", "PRINCIPAL", "UNTIL", "MARKER")
     _print_columns(
         heads,
-        [(r.system, r.resource, r.role, r.principal, r.until, r.marker) for r in sorted(rows)],
+        [(r.system, r.resource, r.role, r.principal, r.until, r.marker) for r in rows],
     )
 
 

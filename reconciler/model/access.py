@@ -15,17 +15,19 @@ class Entitlement:
     """Something that can be held: a `role` (what) on a `resource` (where) of a system.
 
     `kind` names the sort of entitlement within its provider ("account_assignment", "project"...).
-    All four are spelled canonically, so that equal text means the same entitlement.
+    All four are spelled canonically, so that equal text means the same entitlement. `key` is one
+    string that stands for them.
     """
 
     system: str
     kind: str
     resource: str
     role: str
+    key: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def key(self) -> str:
-        return _SEPARATOR.join((self.system, self.kind, self.resource, self.role))
+    def __post_init__(self) -> None:
+        key = _SEPARATOR.join((self.system, self.kind, self.resource, self.role))
+        object.__setattr__(self, "key", key)  # once: a million assignments share few entitlements
 
     def __str__(self) -> str:
         return f"{self.system}: {self.role} on {self.resource}"
@@ -55,14 +57,13 @@ class Assignment:
     @property
     def key(self) -> str:
         """One string that stands for the whole: cheap to hash and to compare by the million."""
-        e = self.entitlement
-        return f"{e.system}\x1f{e.kind}\x1f{e.resource}\x1f{e.role}\x1f{self.principal.id}"
+        return f"{self.entitlement.key}\x1f{self.principal.id}"
 
     @property
     def slot(self) -> str:
         """What a single-slot system can hold only one role in."""
         e = self.entitlement
-        return f"{e.system}\x1f{e.kind}\x1f{e.resource}\x1f{self.principal.id}"
+        return _SEPARATOR.join((e.system, e.kind, e.resource, self.principal.id))
 
     @property
     def id(self) -> str:

@@ -7,16 +7,18 @@ said in `rows` and `slots`; what a row may lose, in `ownership`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.model import (
     Action,
     AlreadyHeld,
+    Capabilities,
     Change,
     Declaration,
     Declared,
+    Entitlement,
     Foreign,
     Kept,
     Observed,
@@ -53,6 +55,18 @@ def plan(
     return drawing.finished(live.unknown)
 
 
+class _Tally:
+    """Of one entitlement: its slot's roles, whether the system holds neither end nor marker, and
+    how many assignments are as declared (and how many of those end, and carry no marker)."""
+
+    __slots__ = ("entitlement", "kept", "order", "plain", "unmarked")
+
+    def __init__(self, entitlement: Entitlement, can: Capabilities) -> None:
+        self.entitlement, self.order = entitlement, can.slot
+        self.plain = not can.marker and not can.native_expiry
+        self.kept = self.unmarked = 0
+
+
 class _Drawing:
     """One plan being drawn up."""
 
@@ -63,9 +77,7 @@ class _Drawing:
         self._rows = Rows(ownership, now, exclusive)
         self._exclusive = exclusive
         self._steps: list[Step] = []
-        self._kept: Counter[tuple[str, str]] = Counter()
-        self._unmarked: Counter[str] = Counter()
-        self._orders: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._tallies: dict[str, _Tally] = {}
 
     def compare(self, rows: Iterable[Observed]) -> None:
         declared = self._says.declared
@@ -76,7 +88,7 @@ class _Drawing:
             if row.via:
                 continue
             assignment = row.assignment
-            if self._order(row):
+            if self._tally(assignment.entitlement).order:
                 in_slot[assignment.slot] = row
                 continue
             key = assignment.key
@@ -88,31 +100,30 @@ class _Drawing:
                 found[key] = row
         wanted: dict[str, list[Declared]] = defaultdict(list)
         for key, want in declared.items():
-            if self._order(want):
+            tally = self._tally(want.assignment.entitlement)
+            if tally.order:
                 wanted[want.assignment.slot].append(want)
+            elif (first := found.get(key)) is None:
+                self._steps.append(self._rows.missing(want))
+            elif key not in more and _plainly_right(tally, want, first):
+                _keep(tally, want, first)
             else:
-                self._meet(want, found.get(key), more.get(key, ()))
+                self._weigh(tally, want, (first, *more.get(key, ())))
         for slot in wanted.keys() | in_slot.keys():
             self._fill(tuple(wanted.get(slot, ())), in_slot.get(slot))
 
-    def _order(self, of: Observed | Declared) -> tuple[str, ...]:
-        """The roles of a single-slot kind, lowest first; empty for any other kind."""
-        entitlement = of.assignment.entitlement
-        kind = (entitlement.system, entitlement.kind)
-        if kind not in self._orders:
-            self._orders[kind] = self._ownership.can(entitlement, True).slot
-        return self._orders[kind]
+    def _tally(self, entitlement: Entitlement) -> _Tally:
+        found = self._tallies.get(entitlement.key)
+        if found is None:
+            found = _Tally(entitlement, self._ownership.can(entitlement, True))
+            self._tallies[entitlement.key] = found
+        return found
 
-    def _meet(self, want: Declared, row: Observed | None, more: Iterable[Observed]) -> None:
-        if row is None:
-            self._steps.append(self._rows.missing(want))
-        elif row.marker is not None and row.until == want.until and not more:
-            self._keep(want, row)  # the ordinary case, by the million: nothing to weigh
-        else:
-            steps = tuple(self._rows.met(want, (row, *more)))
-            self._steps.extend(steps)
-            if not any(isinstance(s, AlreadyHeld) or _sets_end(s) for s in steps):
-                self._keep(want, row)
+    def _weigh(self, tally: _Tally, want: Declared, rows: Sequence[Observed]) -> None:
+        steps = tuple(self._rows.met(want, rows))
+        self._steps.extend(steps)
+        if not any(isinstance(s, AlreadyHeld) or _sets_end(s) for s in steps):
+            _keep(tally, want, rows[0])
 
     def _fill(self, wants: tuple[Declared, ...], live: Observed | None) -> None:
         first = live or wants[0]
@@ -121,17 +132,12 @@ class _Drawing:
             verdict = self._ownership.of(live)
             past = self._says.past.get(live.assignment.key)
         ours_whole = live is not None and live.assignment.entitlement.key in self._exclusive
-        slot = Slot(self._order(first), wants, live, verdict, past, ours_whole)
+        tally = self._tally(first.assignment.entitlement)
+        slot = Slot(tally.order, wants, live, verdict, past, ours_whole)
         steps = slot.steps()
         self._steps.extend(steps)
         if live and not steps:
-            self._keep(wants[0], live)
-
-    def _keep(self, want: Declared, row: Observed) -> None:
-        entitlement = want.assignment.entitlement
-        self._kept[entitlement.system, entitlement.kind] += 1
-        if row.marker is None and row.since is None and want.until is not None:
-            self._unmarked[entitlement.system] += 1
+            _keep(tally, wants[0], live)
 
     def finished(self, unknown: tuple[Unknown, ...]) -> Plan:
         steps = self._steps
@@ -146,17 +152,40 @@ class _Drawing:
             ),
             unknown=tuple(sorted(set(unknown))),
             warnings=tuple(sorted({*(s for s in steps if isinstance(s, Warning)), *self._warn()})),
-            kept=tuple(Kept(s, k, n) for (s, k), n in sorted(self._kept.items())),
+            kept=self._kept(),
         )
 
+    def _kept(self) -> tuple[Kept, ...]:
+        counts: Counter[tuple[str, str]] = Counter()
+        for tally in self._tallies.values():
+            counts[tally.entitlement.system, tally.entitlement.kind] += tally.kept
+        return tuple(Kept(s, k, n) for (s, k), n in sorted(counts.items()) if n)
+
     def _warn(self) -> Iterable[Warning]:
-        for system, count in self._unmarked.items():
-            what = "assignment carries" if count == 1 else "assignments carry"
-            yield Warning(
-                system,
-                f"{count} {what} no marker: access that was there before its grant "
-                "will end with the grant",
-            )
+        counts: Counter[str] = Counter()
+        for tally in self._tallies.values():
+            counts[tally.entitlement.system] += tally.unmarked
+        for system, count in counts.items():
+            if count:
+                what = "assignment carries" if count == 1 else "assignments carry"
+                yield Warning(
+                    system,
+                    f"{count} {what} no marker: access that was there before its grant "
+                    "will end with the grant",
+                )
+
+
+def _plainly_right(tally: _Tally, want: Declared, row: Observed) -> bool:
+    """The ordinary case, by the million: nothing to weigh. False only means: look closer."""
+    if row.marker is not None:
+        return row.until == want.until
+    return tally.plain and row.controller is None and row.since is None and row.until is None
+
+
+def _keep(tally: _Tally, want: Declared, row: Observed) -> None:
+    tally.kept += 1
+    if row.marker is None and row.since is None and want.until is not None:
+        tally.unmarked += 1
 
 
 def _sets_end(step: Step) -> bool:

@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterable
 
 from reconciler.model import Plan
+from reconciler.providers.base import Outcome
 from reconciler.render.words import SIGNS, counts, ends, moment, role_of, what, who
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|~#@"})
@@ -45,6 +46,17 @@ def plan(plan: Plan) -> str:
     parts += _foreign(plan)
     parts += [f"Plan hash `{plan.hash}` at {moment(plan.at)}"]
     return "\n".join(parts) + "\n"
+
+
+def applied(plan_: Plan, outcomes: Iterable[Outcome]) -> str:
+    """What an apply did, for a job summary: failures first, then the plan that it carried out."""
+    rows = [
+        (str(o.error), who(o.change.subject, o.change.assignment), role_of(o.change))
+        for o in outcomes
+        if o.error
+    ]
+    failures = _section(f"{len(rows)} changes failed", _table(("error", "who", "what"), rows))
+    return "\n".join([*failures, plan(plan_)])
 
 
 def _held(plan: Plan) -> list[str]:

@@ -30,19 +30,39 @@ _STATES = {
 _FEW = 10  # foreign rows shown unless all are asked for
 
 
-def plan(
-    plan: Plan, console: Console, modes: Mapping[str, Mode], *, all_foreign: bool = False
-) -> None:
+def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool = False) -> None:
     _changes(plan.changes, console, modes)
     _section(console, "Held back by a guard", "yellow", _held(plan))
-    _section(console, "Could not be read: nothing is planned there", "red", _unknown(plan))
+    unknown(plan, console)
     _section(console, "Already held: not ours, and it stays", "", _already_held(plan))
-    _section(
-        console, "Foreign: nobody declared it, and it stays", "magenta", _foreign(plan, all_foreign)
-    )
+    _section(console, "Foreign: nobody declared it, and it stays", "magenta", _foreign(plan, every))
     _section(console, "Warnings", "yellow", ((w.system, w.text) for w in plan.warnings))
     console.print(f"[bold]Plan:[/] {counts(plan)}.")
     console.print(f"Hash: {plan.hash}", style="dim")
+
+
+def unknown(plan: Plan, console: Console) -> None:
+    rows = ((u.system, u.where, u.error) for u in plan.unknown)
+    _section(console, "Could not be read: nothing is planned there", "red", rows)
+
+
+def applied(
+    plan: Plan,
+    outcomes: tuple[Outcome, ...],
+    skipped: tuple[Change, ...],
+    console: Console,
+    modes: Mapping[str, Mode],
+) -> None:
+    """What was done, then what was not and why."""
+    for outcome in outcomes:
+        _outcome(outcome, console)
+    if skipped:
+        _changes(skipped, console, modes)
+    _section(console, "Held back by a guard", "yellow", _held(plan))
+    unknown(plan, console)
+    _section(console, "Warnings", "yellow", ((w.system, w.text) for w in plan.warnings))
+    failed = sum(1 for outcome in outcomes if outcome.error)
+    console.print(f"[bold]Applied:[/] {counts(plan)}; {failed} failed.")
 
 
 def _changes(changes: Iterable[Change], console: Console, modes: Mapping[str, Mode]) -> None:
@@ -73,10 +93,6 @@ def _held(plan: Plan) -> Iterable[tuple[str, ...]]:
         name = who(held.change.subject, of)
         change = f"{held.change.action} {name}: {what(of)} on {of.entitlement.resource}"
         yield of.entitlement.system, change, f"{held.guard}: {held.reason}"
-
-
-def _unknown(plan: Plan) -> Iterable[tuple[str, ...]]:
-    return ((u.system, u.where, u.error) for u in plan.unknown)
 
 
 def _already_held(plan: Plan) -> Iterable[tuple[str, ...]]:
@@ -117,7 +133,7 @@ def _section(console: Console, title: str, colour: str, rows: Iterable[tuple[str
     console.print(table)
 
 
-def outcome(outcome: Outcome, console: Console) -> None:
+def _outcome(outcome: Outcome, console: Console) -> None:
     """One line as it happens."""
     change = outcome.change
     name = escape(who(change.subject, change.assignment))

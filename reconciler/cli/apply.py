@@ -1,0 +1,110 @@
+"""`reconciler apply`: plan again from live, carry it out, look again. The only command that writes."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from reconciler.cli import clock, options
+from reconciler.cli.session import Session
+from reconciler.engine.apply import apply
+from reconciler.engine.observe import Progress
+from reconciler.engine.safety import enforced
+from reconciler.engine.situation import Situation
+from reconciler.engine.verify import verify
+from reconciler.errors import InputError, ReconcilerError
+from reconciler.model import Change, Plan
+from reconciler.planning.guards import RELEASABLE
+from reconciler.providers.base import Outcome
+from reconciler.render import as_json, as_markdown, as_text
+
+
+@click.command("apply", epilog="Example: reconciler apply --expect-hash 4f1c… (the hash of `plan`)")
+@options.repository
+@options.systems
+@click.option("--expect-hash", metavar="HASH", help="Refuse to carry out any other plan.")
+@click.option(
+    "--release-held",
+    is_flag=True,
+    help="Also do what the counting guards hold back; needs --expect-hash of the plan you saw.",
+)
+@options.output("text", "json", "markdown")
+@options.colour
+def command(
+    repo: Path,
+    only: tuple[str, ...],
+    expect_hash: str | None,
+    release_held: bool,
+    style: str,
+    no_color: bool,
+) -> int:
+    """Make the systems agree with git: removals first, each system by itself.
+
+    Systems in `mode: report` are planned and left alone.
+    """
+    if release_held and not expect_hash:
+        raise InputError("--release-held needs --expect-hash; write the hash that `plan` showed")
+    session = Session.open(repo, only, clock.now())
+    with _alone(session.git_dir), options.progress(plain=no_color) as progress:
+        situation = session.look(progress)
+        plan = session.plan(situation)
+        if expect_hash and plan.hash != expect_hash:
+            raise ReconcilerError(
+                f"the plan has changed: it is {plan.hash}, not {expect_hash}; look at it again"
+            )
+        if release_held:
+            plan = session.plan(situation, RELEASABLE)
+        mine = enforced(plan.changes, session.connections)
+        outcomes = _carried_out(mine, situation, session, progress)
+    skipped = tuple(c for c in plan.changes if c not in set(mine))
+    _show(style, plan, outcomes, skipped, session, plain=no_color)
+    return session.exit_code(plan, outcomes)
+
+
+def _carried_out(
+    changes: tuple[Change, ...], situation: Situation, session: Session, progress: Progress
+) -> tuple[Outcome, ...]:
+    """An outcome for each change: what the system answered, unless another look belies it."""
+    outcomes: dict[Change, Outcome] = {}
+    progress("writing", 0, len(changes))
+    for done, outcome in enumerate(apply(changes, session.connections), 1):
+        outcomes[outcome.change] = outcome
+        progress("writing", done, len(changes))
+    for outcome in verify(situation, tuple(outcomes.values()), session.connections):
+        outcomes[outcome.change] = outcome
+    return tuple(outcomes[change] for change in changes)
+
+
+def _show(
+    style: str,
+    plan: Plan,
+    outcomes: tuple[Outcome, ...],
+    skipped: tuple[Change, ...],
+    session: Session,
+    *,
+    plain: bool,
+) -> None:
+    if style == "json":
+        click.echo(as_json.applied(plan, outcomes, skipped))
+        return
+    if style == "markdown":
+        click.echo(as_markdown.applied(plan, outcomes), nl=False)
+        return
+    as_text.applied(plan, outcomes, skipped, options.console(plain=plain), session.modes)
+
+
+@contextmanager
+def _alone(git_dir: Path) -> Iterator[None]:
+    """One writer at a time on this checkout (rule 20); across machines the workflow sees to it."""
+    with (git_dir / "access-reconciler.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ReconcilerError(
+                "another apply is running in this repository; wait for it"
+            ) from None
+        yield

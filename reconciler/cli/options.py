@@ -1,0 +1,98 @@
+"""Options that several commands share, and the consoles they print on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from reconciler.engine.observe import Progress as Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_WIDE = 400  # piped output is never wrapped: one row, one line
+
+
+def repository(command: Command) -> Command:
+    return click.option(
+        "--repo",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=Path(),
+        help="The access repository; the current folder if left out.",
+    )(command)
+
+
+def systems(command: Command) -> Command:
+    return click.option(
+        "--system", "only", multiple=True, metavar="NAME", help="Only this system; may be repeated."
+    )(command)
+
+
+def colour(command: Command) -> Command:
+    return click.option("--no-color", is_flag=True, help="Plain text, also on a terminal.")(command)
+
+
+def output(*formats: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--format", "style", type=click.Choice(formats), default=formats[0], show_default=True
+    )
+
+
+class Moment(click.ParamType):
+    """A time with a UTC offset."""
+
+    name = "TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            self.fail(
+                f"{value!r} is no time with an offset; write 2026-12-01T18:00:00Z", param, ctx
+            )
+        return at
+
+
+def console(*, plain: bool = False, stderr: bool = False) -> Console:
+    """Colour and the terminal's width for people; neither when piped."""
+    found = Console(stderr=stderr, no_color=plain or None, highlight=False, emoji=False)
+    if not found.is_terminal:
+        return Console(stderr=stderr, width=_WIDE, highlight=False, emoji=False, soft_wrap=False)
+    return found
+
+
+@contextmanager
+def progress(*, plain: bool = False) -> Iterator[Report]:
+    """A bar on stderr while people wait; nothing when nobody watches."""
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console(plain=plain, stderr=True),
+        transient=True,
+    )
+    tasks: dict[str, Any] = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bars.add_task(what, total=total)
+        bars.update(tasks[what], completed=done, total=total)
+
+    if not bars.console.is_terminal:
+        yield lambda what, done, total: None
+        return
+    with bars:
+        yield report
