@@ -43,7 +43,12 @@ Next:
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
-@click.option("--forge", type=click.Choice(list(Forge)), default=Forge.GITHUB, show_default=True)
+@click.option(
+    "--forge",
+    type=click.Choice([forge.value for forge in Forge]),
+    default="github",
+    show_default=True,
+)
 @click.option(
     "--systems",
     default="aws,gcp,azure,bitbucket",

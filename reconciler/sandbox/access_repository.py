@@ -15,7 +15,7 @@ import yaml
 from reconciler.errors import InputError
 from reconciler.sandbox.local import GROUPS, PEOPLE, SERVICES, Served
 from reconciler.sandbox.systems import account
-from reconciler.templates import Forge, Project, access_repository
+from reconciler.templates import Forge, Project, access_repository, editor_schemas
 
 _HEAD = "# Written by `reconciler sandbox`. The systems are local, and all in `mode: enforce`.\n"
 _AUTHOR = ("-c", "user.name=reconciler sandbox", "-c", "user.email=sandbox@example.com")
@@ -42,7 +42,7 @@ def write_access_repository(path: Path, served: Mapping[str, Served]) -> None:
         files = access_repository(
             "acme", Forge.GITHUB, tuple(served), Project("acme/access-reconciler")
         )
-        for file in files:
+        for file in files + editor_schemas():
             (path / file.path).parent.mkdir(parents=True, exist_ok=True)
             (path / file.path).write_text(file.text)
         configuration.write_text(text)

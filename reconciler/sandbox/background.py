@@ -18,6 +18,7 @@ from subprocess import DEVNULL, PIPE, STDOUT, Popen
 
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.sandbox.home import Running, find, held, is_held
+from reconciler.sandbox.systems import chosen
 
 START_LIMIT = 60.0  # seconds until it must answer
 STOP_LIMIT = 20.0
@@ -30,6 +31,7 @@ def start(home: Path, names: Sequence[str] = (), port: int = 0) -> Running:
     does not come up.
     """
     home = home.resolve()
+    names = chosen(names)
     with held(home):
         pass  # says whether somebody is there; the child takes the lock itself
     child = _launch(home, names, port, stdin=DEVNULL, extra=())
@@ -64,6 +66,7 @@ def stop(home: Path) -> int:
 def child(home: Path, names: Sequence[str] = ()) -> Iterator[Running]:
     """One for the time of a `with` block; it also ends by itself when this process does."""
     home = home.resolve()
+    names = chosen(names)
     with held(home):
         pass
     process = _launch(home, names, 0, stdin=PIPE, extra=("--until-stdin-closes",))
@@ -76,7 +79,7 @@ def child(home: Path, names: Sequence[str] = ()) -> Iterator[Running]:
 def _launch(
     home: Path, names: Sequence[str], port: int, stdin: int, extra: Sequence[str]
 ) -> Popen[bytes]:
-    command = [sys.executable, "-m", "reconciler", "sandbox", "serve"]
+    command = [sys.executable, "-P", "-m", "reconciler", "sandbox", "serve"]
     command += ["--home", str(home), "--port", str(port), *extra, *names]
     with (home / "log").open("wb") as log:
         return Popen(command, stdin=stdin, stdout=log, stderr=STDOUT, start_new_session=True)

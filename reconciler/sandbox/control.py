@@ -71,10 +71,10 @@ def _answer(sandbox: Controlled, environ: dict[str, Any], sent: bytes) -> object
         case "GET", "/":
             return {"pid": sandbox.pid, "systems": sandbox.names}
         case "GET", "/rows":
-            return [asdict(row) for row in sandbox.rows()]
+            system = _asked_system(sandbox, environ)
+            return [asdict(row) for row in sandbox.rows() if system in ("", row.system)]
         case "GET", "/calls":
-            system = parse_qs(environ.get("QUERY_STRING", "")).get("system", [""])[0]
-            _known(sandbox, system or sandbox.names[0])
+            system = _asked_system(sandbox, environ)
             return [asdict(call) for call in sandbox.calls(system)]
         case "POST", "/faults":
             try:
@@ -89,6 +89,13 @@ def _answer(sandbox: Controlled, environ: dict[str, Any], sent: bytes) -> object
             sandbox.reset()
             return {}
     raise _Refused(HTTPStatus.NOT_FOUND, "no such path")
+
+
+def _asked_system(sandbox: Controlled, environ: dict[str, Any]) -> str:
+    system = parse_qs(environ.get("QUERY_STRING", "")).get("system", [""])[0]
+    if system:
+        _known(sandbox, system)
+    return system
 
 
 def _known(sandbox: Controlled, system: str) -> None:
@@ -111,8 +118,9 @@ class Control:
         """Of the process that really answers, whatever a file says."""
         return int(self._ask("GET", "/")["pid"])
 
-    def rows(self) -> tuple[Row, ...]:
-        return tuple(Row(**row) for row in self._ask("GET", "/rows"))
+    def rows(self, system: str = "") -> tuple[Row, ...]:
+        answer = self._ask("GET", "/rows?" + urlencode({"system": system}))
+        return tuple(Row(**row) for row in answer)
 
     def calls(self, system: str = "") -> tuple[Call, ...]:
         answer = self._ask("GET", "/calls?" + urlencode({"system": system}))

@@ -73,7 +73,7 @@ _NAMED_SECRETS = """\
     secrets:
 """
 _ORG = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,38}", re.IGNORECASE)
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 

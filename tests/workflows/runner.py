@@ -46,7 +46,8 @@ class Run:
 class Runner:
     """`workspace` holds what the checkout steps would bring: `access` and `reconciler`.
 
-    `env` stands for what the sign-in actions would leave in the environment.
+    `env` stands for what the sign-in actions would leave in the environment; `done` names steps
+    that have been run before, with the same RUNNER_TEMP.
     """
 
     workspace: Path
@@ -55,6 +56,7 @@ class Runner:
     secrets: Mapping[str, str] = field(default_factory=dict)
     event: str = "push"
     env: Mapping[str, str] = field(default_factory=dict)
+    done: frozenset[str] = frozenset()
 
     def run(self, workflow: str, job: str) -> Run:
         document = load(WORKFLOWS / workflow)
@@ -69,12 +71,20 @@ class Runner:
         }
         return self._run(document["jobs"][job]["steps"])
 
+    def only(self, workflow: str, name: str) -> Step:
+        """One step of a workflow with one job."""
+        (job,) = load(WORKFLOWS / workflow)["jobs"].values()
+        (step,) = (step for step in job["steps"] if step["name"] == name)
+        return self._execute(step, self.temp / "summary.md")
+
     def _run(self, steps: list[dict[str, Any]]) -> Run:
         summary = self.temp / "summary.md"
         summary.write_text("")
         done: list[Step] = []
         failed = False
         for step in steps:
+            if step.get("name") in self.done:
+                continue
             if "run" not in step or not self._wanted(step.get("if", "success()"), failed):
                 continue
             result = self._execute(step, summary)

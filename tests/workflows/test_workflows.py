@@ -63,9 +63,27 @@ def check(schema: str, *paths: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_job_of_the_documentation_is_one_too(tmp_path: Path) -> None:
+    """The code scanning job, pasted into a workflow as the page says."""
+    text = (ROOT / "docs" / "workflows.md").read_text()
+    (job,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    path = tmp_path / "scan.yml"
+    validate = "  validate:\n    name: v\n    permissions: {}\n    uses: " + (
+        f"{PROJECT.repository}/.github/workflows/validate.yml@{PROJECT.commit}\n"
+    )
+    head = "name: scan\non: push\npermissions: {}\nconcurrency: {group: scan, cancel-in-progress: true}\njobs:\n"
+    path.write_text(head + validate + job)
+    check("vendor.github-workflows", path)
+    zizmor("pedantic", path)
+
+
 @pytest.mark.parametrize("persona", ["regular", "pedantic"])
 def test_zizmor_finds_nothing(every: tuple[Path, ...], persona: str) -> None:
-    command = [BIN / "zizmor", "--offline", "--no-progress", "--persona", persona, *every]
+    zizmor(persona, *every)
+
+
+def zizmor(persona: str, *paths: Path) -> None:
+    command = [BIN / "zizmor", "--offline", "--no-progress", "--persona", persona, *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

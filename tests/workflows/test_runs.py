@@ -1,0 +1,331 @@
+"""The steps of the reusable workflows, run with bash against the local systems."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.sandbox.home import Running
+from reconciler.sandbox.process import Sandbox
+from reconciler.templates import Forge, Project, access_repository
+
+from .runner import ROOT, WORKFLOWS, Run, Runner, load
+
+GRANT = """\
+subject: carol@example.com
+access:
+  - system: bitbucket
+    repository: ledger
+    permission: write
+expires: 2099-01-01T00:00:00Z
+reason: Trying the workflows out
+"""
+HELD = ("bitbucket", "ledger", "write", "carol")
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Sandbox(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with one wheel, which stands for all of requirements/runtime.txt, and its lock."""
+    folder = tmp_path_factory.mktemp("wheels")
+    wheel = folder / "everything-1.0-py3-none-any.whl"
+    here = next(p for p in sys.path if p.endswith("site-packages"))
+    files = {
+        "everything.pth": here + "\n",
+        "everything-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: everything\nVersion: 1.0\n",
+        "everything-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "everything-1.0.dist-info/RECORD"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+        lines = [f"{name},sha256={_digest(text)},{len(text)}" for name, text in files.items()]
+        archive.writestr(record, "\n".join([*lines, f"{record},,"]) + "\n")
+    return folder, f"everything==1.0 --hash=sha256:{_hash(wheel)}\n"
+
+
+def _digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+INSTALL = "Install the reconciler"
+
+
+@pytest.fixture(scope="module")
+def installed(locked: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """A runner on which the installing step has run: it takes seconds and is the same in both."""
+    wheels, lock = locked
+    workspace = tmp_path_factory.mktemp("workspace")
+    tool = workspace / "reconciler"
+    (tool / "requirements").mkdir(parents=True)
+    (tool / "requirements" / "runtime.txt").write_text(lock)
+    for name in ("reconciler", "schemas"):
+        (tool / name).symlink_to(ROOT / name)
+    env = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(wheels),
+    }
+    runner = Runner(workspace, tmp_path_factory.mktemp("runner"), env=env)
+    first = runner.only("validate.yml", INSTALL)
+    assert first.code == 0, first.output
+    return replace(runner, done=frozenset({INSTALL}))
+
+
+@dataclass(frozen=True)
+class Access:
+    """The workspace of one run: what the checkout steps would bring."""
+
+    runner: Runner
+    sandbox: Running
+
+    @property
+    def folder(self) -> Path:
+        return self.runner.workspace / "access"
+
+    def commit(self, path: str, text: str | None) -> None:
+        file = self.folder / path
+        if text is None:
+            file.unlink()
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        git(self.folder, "add", "-A")
+        git(self.folder, "commit", "-qm", f"Change {path}")
+
+    def run(self, workflow: str, event: str = "push", **inputs: Any) -> Run:
+        job = workflow.partition(".")[0]
+        return replace(self.runner, inputs=inputs, event=event).run(workflow, job)
+
+    def holds(self, row: tuple[str, str, str, str]) -> bool:
+        rows = self.sandbox.control.rows()
+        return row in {(r.system, r.resource, r.role, r.principal) for r in rows}
+
+
+def git(folder: Path, *words: str) -> None:
+    author = ["-c", "user.name=Alice", "-c", "user.email=alice@example.com"]
+    subprocess.run(["git", "-C", str(folder), *author, *words], check=True)
+
+
+@pytest.fixture
+def access(sandbox: Running, installed: Runner) -> Iterator[Access]:
+    folder = installed.workspace / "access"
+    git(installed.workspace, "clone", "-q", str(sandbox.access), "access")
+    yield Access(replace(installed, env={**installed.env, **sandbox.env}), sandbox)
+    shutil.rmtree(folder)
+    sandbox.control.reset()
+
+
+def test_both_workflows_install_in_the_same_way() -> None:
+    scripts = {
+        step["run"]
+        for name in ("validate.yml", "reconcile.yml")
+        for job in load(WORKFLOWS / name)["jobs"].values()
+        for step in job["steps"]
+        if step["name"] == INSTALL
+    }
+    assert len(scripts) == 1
+
+
+def test_a_package_with_another_hash_is_not_installed(installed: Runner, tmp_path: Path) -> None:
+    requirements = tmp_path / "reconciler" / "requirements"
+    requirements.mkdir(parents=True)
+    (requirements / "runtime.txt").write_text(f"everything==1.0 --hash=sha256:{'0' * 64}\n")
+    runner = replace(installed, workspace=tmp_path, temp=tmp_path, done=frozenset())
+    refused = runner.only("validate.yml", INSTALL)
+    assert refused.code != 0
+    assert "DO NOT MATCH THE HASHES" in refused.output
+
+
+def test_validate_passes_what_is_right_and_needs_no_credentials(access: Access) -> None:
+    access.commit("grants/carol.yaml", GRANT)
+    plain = {k: v for k, v in access.runner.env.items() if k not in access.sandbox.env}
+    done = replace(access, runner=replace(access.runner, env=plain)).run("validate.yml")
+    assert done.names == ["Validate"]
+    assert not done.failed, done.steps[-1].output
+    assert access.sandbox.control.calls() == ()
+
+
+def test_validate_fails_on_what_is_wrong_and_says_where(access: Access) -> None:
+    access.commit("grants/carol.yaml", GRANT.replace("permission: write", "permision: write"))
+    done = access.run("validate.yml", event="pull_request")
+    assert done.failed
+    assert done.step("Validate").code == 2
+    assert "::error file=grants/carol.yaml,line=5" in done.step("Validate").output
+
+
+def test_validate_keeps_its_problems_for_code_scanning_when_asked(access: Access) -> None:
+    access.commit("grants/carol.yaml", GRANT.replace("permission: write", "permision: write"))
+    done = access.run("validate.yml", sarif=True)
+    assert done.names[-1] == "Validate, for code scanning"
+    assert done.failed
+    assert done.steps[-1].code == 0
+    assert '"2.1.0"' in (access.runner.temp / "reconciler.sarif").read_text()
+
+
+def test_plan_shows_the_change_in_the_summary_and_writes_nothing(access: Access) -> None:
+    access.commit("grants/carol.yaml", GRANT)
+    before = access.sandbox.control.rows()
+    done = access.run("reconcile.yml", event="pull_request", environment="access-plan")
+    assert done.names == ["Plan"]
+    assert not done.failed, done.steps[-1].output
+    assert "Access plan: 1 to add" in done.summary
+    assert "grants/carol" in done.summary
+    assert access.sandbox.control.rows() == before
+    assert {call.call.split()[0] for call in access.sandbox.control.calls("bitbucket")} == {"GET"}
+
+
+def test_apply_gives_what_was_merged_and_takes_it_when_it_is_withdrawn(access: Access) -> None:
+    access.commit("grants/carol.yaml", GRANT)
+    done = access.run("reconcile.yml", apply=True, environment="access-apply")
+    assert not done.failed, done.steps
+    assert access.holds(HELD)
+    assert "1 to add" in done.summary
+    access.commit("grants/carol.yaml", None)
+    done = access.run("reconcile.yml", "schedule", apply=True, environment="access-apply")
+    assert not done.failed, done.steps
+    assert not access.holds(HELD)
+    done = access.run("reconcile.yml", "schedule", apply=True, environment="access-apply")
+    assert "1 to" not in done.summary
+
+
+@pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "issue_comment"])
+def test_apply_refuses_what_is_not_merged(access: Access, event: str) -> None:
+    access.commit("grants/carol.yaml", GRANT)
+    done = access.run("reconcile.yml", event, apply=True, environment="access-apply")
+    assert done.failed
+    assert done.names == ["Refuse to apply what is not merged"]
+    assert access.sandbox.control.calls() == ()
+
+
+def test_a_system_that_cannot_sign_in_fails_the_run_and_stops_no_other(access: Access) -> None:
+    access.commit("grants/carol.yaml", GRANT)
+    access.commit(
+        "grants/dave.yaml",
+        GRANT.replace("carol", "dave").replace(
+            "system: bitbucket\n", "system: bitbucket-dc\n    project: PAY\n"
+        ),
+    )
+    env = {**access.runner.env, "BITBUCKET_DC_TOKEN": ""}
+    signed_out = replace(access, runner=replace(access.runner, env=env))
+    done = signed_out.run("reconcile.yml", apply=True, environment="access-apply")
+    assert done.failed
+    assert done.step("Apply").code == 1
+    assert "BITBUCKET" in done.summary
+    assert access.holds(HELD)
+
+
+def test_nothing_in_the_access_repository_is_ever_imported(access: Access) -> None:
+    """A pull request that brings a module of its own must not run it under our credentials."""
+    trap = "raise SystemExit('the access repository was imported')\n"
+    for name in ("yaml.py", "click.py", "sitecustomize.py", "reconciler/__init__.py", "json.py"):
+        access.commit(name, trap)
+    done = access.run("reconcile.yml", event="pull_request", environment="access-plan")
+    assert "was imported" not in done.step("Plan").output
+    assert "Access plan" in done.summary
+
+
+@pytest.fixture
+def alarm() -> Iterator[tuple[str, list[str]]]:
+    heard: list[str] = []
+
+    class Ear(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Ear)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/beat", heard
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_rule_21_the_alarm_hears_of_good_runs_only(
+    access: Access, alarm: tuple[str, list[str]]
+) -> None:
+    url, heard = alarm
+    secrets = {"HEARTBEAT_URL": url}
+    told = replace(access, runner=replace(access.runner, secrets=secrets))
+    assert not told.run("reconcile.yml", apply=True, environment="access-apply").failed
+    assert heard == ["/beat"]
+    access.commit("grants/carol.yaml", "subject: [\n")
+    assert told.run("reconcile.yml", apply=True, environment="access-apply").failed
+    assert heard == ["/beat"]
+
+
+def test_rule_21_a_run_without_an_alarm_says_so(access: Access) -> None:
+    done = access.run("reconcile.yml", apply=True, environment="access-apply")
+    assert not done.failed
+    assert "::warning::no HEARTBEAT_URL" in done.steps[-1].output
+
+
+def test_the_bitbucket_pipeline_does_the_same(
+    access: Access, alarm: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    access.commit("grants/carol.yaml", GRANT)
+    tool = tmp_path / "tool"
+    shutil.copytree(access.runner.workspace / "reconciler", tool, symlinks=True)
+    git(tool, "init", "-q")
+    git(tool, "add", "-A")
+    git(tool, "commit", "-qm", "The tool")
+    head = subprocess.run(
+        ["git", "-C", str(tool), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    project = Project("acme/access-reconciler", head)
+    for file in access_repository("acme", Forge.BITBUCKET, ["bitbucket"], project):
+        if file.path == ".bitbucket/reconciler.sh":
+            access.commit(file.path, file.text)
+    url, heard = alarm
+    home = tmp_path / "pipeline"
+    home.mkdir()
+    env = {
+        "HOME": os.environ.get("HOME", "/"),
+        **access.runner.env,
+        "RECONCILER_REPOSITORY": str(tool),
+        "RECONCILER_TEMP": str(home),
+        "HEARTBEAT_URL": url,
+        "BITBUCKET_STEP_OIDC_TOKEN": "local",
+    }
+
+    def pipeline(verb: str) -> str:
+        command = ["bash", ".bitbucket/reconciler.sh", verb]
+        done = subprocess.run(command, cwd=access.folder, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    pipeline("validate")
+    assert "carol" in pipeline("plan")
+    assert not access.holds(HELD)
+    assert heard == []
+    pipeline("apply")
+    assert access.holds(HELD)
+    assert heard == ["/beat"]
