@@ -393,3 +393,42 @@ def test_every_kind_of_resource_takes_an_end(gcp: Gcp) -> None:
     outcomes = system.open_writer(no_pace).carry_out([add(a, END) for a in of])
     assert causes(outcomes) == [None] * 4
     assert [r.until for a in of for r in rows_of(system, a)] == [END] * 4
+
+
+def test_an_end_that_finds_no_room_leaves_the_binding_as_it_was(gcp: Gcp) -> None:
+    local, _, system = gcp
+    of = held(system)
+    carried_out(system, add(of, None))
+    [row] = rows_of(system, of)
+    for n in range(20):
+        bind(local, ROLE, ["user:alice@example.com"], f"c{n}", f'resource.name == "{n}"')
+    other = held(system, BOB)
+    full, fine = carried_out(system, move(row, END), add(other, END))
+    assert full is not None
+    assert "20 conditions already" in full
+    assert fine is None
+    assert row in rows_of(system, of)
+
+
+def test_a_write_that_google_answers_and_does_not_keep_is_an_error(
+    gcp: Gcp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, _, system = gcp
+    of = held(system, BOB)
+    carried_out(system, add(of, END))
+    [row] = rows_of(system, of)
+    monkeypatch.setattr(local.policies, "set", lambda resource, *_: local.policies.get(resource, 3))
+    changes = (remove(row), add(held(system), END))
+    assert carried_out(system, *changes) == [
+        "Google kept the binding",
+        "Google did not keep the binding",
+    ]
+
+
+def test_every_attempt_to_write_is_paced(gcp: Gcp) -> None:
+    _, faults, system = gcp
+    paced: list[int] = []
+    faults.arm(Fault("gcp", WRITE, FaultKind.STATUS, status=409))
+    writer = system.open_writer(lambda: paced.append(len(faults.calls())))
+    assert causes(writer.carry_out([add(held(system), END)])) == [None]
+    assert paced == [0, 1, 2, 3]
