@@ -218,7 +218,9 @@ class BitbucketCloud:
             key: subject,
             "permission": role,
             "links": {
-                "self": {"href": f"https://api.bitbucket.org{path}/{holder.section}/{quote(ref)}"}
+                "self": {
+                    "href": f"https://api.bitbucket.org{path}/{holder.section}/{quote(ref, safe=':')}"
+                }
             },
         }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from reconciler.model import (
@@ -17,6 +19,7 @@ from reconciler.model import (
     SubjectKind,
 )
 from reconciler.sandbox.faults import Fault, FaultKind, Faults
+from reconciler.sandbox.http import HttpServer
 
 
 def person(id: str, *accounts: str) -> Subject:
@@ -60,3 +63,44 @@ def own_settings(served: Mapping[str, Any]) -> dict[str, Any]:
 
 def no_pace() -> None:
     """As fast as it goes."""
+
+
+class Scripted:
+    """A server that answers each path with what it is told, to say what no honest one would."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[str, str, str]] = {}
+        self.requests: list[tuple[str, str, str]] = []  # path, Authorization, Cookie
+        self._server = HttpServer(self._app)
+        self.url = self._server.start()
+
+    def says(
+        self, path: str, body: object, status: str = "200 OK", kind: str = "application/json"
+    ) -> None:
+        self.answers[path] = status, kind, body if isinstance(body, str) else json.dumps(body)
+
+    def moves(self, path: str, to: str) -> None:
+        self.answers[path] = "302 Found", f"text/plain|{to}", ""
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def _app(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        token, cookie = environ.get("HTTP_AUTHORIZATION", ""), environ.get("HTTP_COOKIE", "")
+        self.requests.append((path, token, cookie))
+        status, kind, body = self.answers.get(path, ("404 Not Found", "text/plain", "nothing"))
+        kind, _, location = kind.partition("|")
+        headers = [("Content-Type", kind), ("Content-Length", str(len(body.encode())))]
+        headers += [("Location", location)] if location else []
+        start(status, [*headers, ("Set-Cookie", "session=1; Path=/")])
+        return [body.encode()]
+
+
+@contextmanager
+def scripted() -> Iterator[Scripted]:
+    server = Scripted()
+    try:
+        yield server
+    finally:
+        server.stop()
