@@ -118,8 +118,8 @@ def test_rule_4_a_forbidden_read_is_unknown_and_adds_nothing(rig: Rig) -> None:
 def test_rule_22_access_that_was_there_before_survives_or_is_warned_about(rig: Rig) -> None:
     item, alice = rig.world.item, rig.world.subjects[0]
     rig.world.by_hand.give(item, alice)
-    claims = [rig.claim(item)]
-    during = rig.converge(claims)
+    claims = [rig.claim(item, start=1)]
+    during = rig.converge(claims, at=2)
     assert during.plan.changes == ()
     if not (rig.can(item).marker or during.plan.already_held):
         assert "will end with the grant" in during.plan.warnings[0].text
