@@ -90,7 +90,8 @@ class AwsLocal:
         logins = [p.login for p in PEOPLE]
         roles = [RECONCILER_ROLE, "deploy"]
         self.iam.make_account(ACCOUNTS["payments"], [*logins, *SERVICES], roles)
-        self.iam.account(ACCOUNTS["payments"]).create_group("auditors")
+        for group in ("auditors", "operators"):
+            self.iam.account(ACCOUNTS["payments"]).create_group(group)
         self.iam.make_account(ACCOUNTS["data"], logins, [RECONCILER_ROLE])
         self.iam.account(ACCOUNTS["data"]).create_group("analysts")
 

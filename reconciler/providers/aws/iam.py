@@ -1,0 +1,105 @@
+"""One member account's IAM as we read it: users, roles, groups and inline policies. Never writes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reconciler.errors import ProviderError
+from reconciler.providers.aws.session import Clients, Once, explained, member, pages
+from reconciler.providers.aws.settings import Settings
+from reconciler.providers.aws.statements import live
+
+PREFIX = "jit-"  # of our inline policies' names; the assignment's id follows
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    name: str
+    text: str  # canonical statements, see statements.py
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A user or a role: `ref` is "user/NAME" or "role/NAME" as AWS spells it."""
+
+    ref: str
+    arn: str
+    policies: tuple[Policy, ...]
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    identities: tuple[Identity, ...]
+    groups: tuple[str, ...]
+
+    def identity(self, ref: str) -> Identity | None:
+        """IAM does not distinguish case in names."""
+        return next((i for i in self.identities if i.ref.casefold() == ref.casefold()), None)
+
+    def group(self, name: str) -> str | None:
+        return next((g for g in self.groups if g.casefold() == name.casefold()), None)
+
+
+class AccountReader:
+    """One read of an account serves its names, and the first look at its rows, in a run."""
+
+    def __init__(self, system: str, settings: Settings, clients: Clients) -> None:
+        self._system = system
+        self._settings = settings
+        self._clients = clients
+        self._named: Once[str, Account] = Once()
+        self._looked: set[str] = set()
+        self._lock = threading.Lock()
+
+    def names(self, account: str) -> Account:
+        return self._named.get(account, lambda: self._read(account))
+
+    def rows(self, account: str) -> Account:
+        """The read behind `names` once, a fresh one after that."""
+        with self._lock:
+            again = account in self._looked
+            self._looked.add(account)
+        return self._read(account) if again else self.names(account)
+
+    def read_accounts(self) -> dict[str, Account]:
+        return self._named.known()
+
+    def _read(self, account: str) -> Account:
+        role = self._settings.role_arn(account)
+        with explained(self._system, f"read IAM of account {account} as {role}"):
+            found = list(
+                pages(
+                    self._clients.iam(account),
+                    "get_account_authorization_details",
+                    Filter=["User", "Role", "Group"],
+                    PaginationConfig={"PageSize": 1000},
+                )
+            )
+            identities = [i for page in found for i in _identities(page)]
+            groups = [g["GroupName"] for page in found for g in member(page, "GroupDetailList")]
+        if not identities:
+            # The role that read this is itself one of them.
+            raise ProviderError(
+                self._system, f"read IAM of account {account}", "it came back empty"
+            )
+        return Account(tuple(identities), tuple(groups))
+
+
+def _identities(page: dict[str, Any]) -> Iterator[Identity]:
+    for user in member(page, "UserDetailList"):
+        policies = _policies(user.get("UserPolicyList", ()))
+        groups = tuple(user.get("GroupList", ()))
+        yield Identity(f"user/{user['UserName']}", user["Arn"], policies, groups)
+    for role in member(page, "RoleDetailList"):
+        policies = _policies(role.get("RolePolicyList", ()))
+        yield Identity(f"role/{role['RoleName']}", role["Arn"], policies)
+
+
+def _policies(listed: Any) -> tuple[Policy, ...]:
+    return tuple(Policy(p["PolicyName"], *live(p["PolicyDocument"])) for p in listed)

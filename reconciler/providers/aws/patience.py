@@ -1,0 +1,72 @@
+"""How long we wait for AWS: conflicting writes, work under way, reads that lag behind writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception,
+    retry_if_result,
+    stop_after_delay,
+    wait_exponential,
+    wait_random_exponential,
+)
+
+from reconciler.providers.aws.session import Incomplete, code
+
+CONFLICTS = frozenset(
+    {
+        "ConflictException",  # Identity Center: an earlier write is still under way
+        "ConcurrentModification",
+        "ConcurrentModificationException",
+        "EntityTemporarilyUnmodifiable",
+    }
+)
+_CONFLICT_SECONDS = 180
+_LAG_SECONDS = 30  # IAM is eventually consistent, with no bound given
+_WORK_SECONDS = 300
+T = TypeVar("T")
+
+
+def insist(write: Callable[[], T]) -> T:
+    """Repeat a write while it conflicts, or while its answer is cut off. It must be idempotent."""
+    retrying = Retrying(
+        retry=retry_if_exception(_passing),
+        wait=wait_random_exponential(multiplier=0.2, max=8),
+        stop=stop_after_delay(_CONFLICT_SECONDS),
+        reraise=True,
+    )
+    return retrying(write)
+
+
+def _passing(error: BaseException) -> bool:
+    if isinstance(error, ClientError):
+        return code(error) in CONFLICTS
+    return isinstance(error, Incomplete)
+
+
+def settled(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Look until the status is no longer IN_PROGRESS; after the deadline, the last look."""
+    return _until(look, lambda s: s.get("Status") != "IN_PROGRESS", _WORK_SECONDS)
+
+
+def seen(look: Callable[[], T], right: Callable[[T], bool]) -> T:
+    """Read after a write until it shows; after the deadline, what the last look found."""
+    return _until(look, right, _LAG_SECONDS)
+
+
+def _until(look: Callable[[], T], right: Callable[[T], bool], seconds: float) -> T:
+    retrying = Retrying(
+        retry=retry_if_result(lambda found: not right(found)),
+        wait=wait_exponential(multiplier=0.1, max=5),
+        stop=stop_after_delay(seconds),
+    )
+    try:
+        return retrying(look)
+    except RetryError as e:
+        last: T = e.last_attempt.result()
+        return last

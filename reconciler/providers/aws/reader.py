@@ -1,0 +1,198 @@
+"""AWS as the core sees it. Looks, never touches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from reconciler.errors import NotFound, ProviderError, UnknownPrincipal
+from reconciler.model import (
+    Assignment,
+    Entitlement,
+    Observed,
+    Principal,
+    Subject,
+    SubjectKind,
+)
+from reconciler.providers.aws.iam import PREFIX, AccountReader, Identity
+from reconciler.providers.aws.identity_center import IdentityCenter, is_id
+from reconciler.providers.aws.session import Clients, explained, member
+from reconciler.providers.aws.settings import Settings
+from reconciler.providers.aws.system import ASSIGNMENT, IAM_GROUP, MEMBER, MEMBERSHIP, POLICY
+
+_IAM = ("user/", "role/", "arn:")
+
+
+class AwsReader:
+    def __init__(self, system: str, settings: Settings, clients: Clients) -> None:
+        self._system = system
+        self._settings = settings
+        self._clients = clients
+        self._center = IdentityCenter(system, settings, clients)
+        self._accounts = AccountReader(system, settings, clients)
+
+    def canonical(self, entitlement: Entitlement) -> Entitlement:
+        match entitlement.kind:
+            case "account_assignment":
+                return replace(entitlement, role=self._center.permission_set(entitlement.role).name)
+            case "group_membership":
+                return replace(entitlement, resource=self._center.group(entitlement.resource).name)
+            case "iam_group":
+                account = entitlement.resource
+                name = self._accounts.names(account).group(entitlement.role)
+                if name is None:
+                    problem = "there is no such group; write the name of one"
+                    action = f"find IAM group {entitlement.role!r} in account {account}"
+                    raise NotFound(self._system, action, problem)
+                return replace(entitlement, role=name)
+        return entitlement
+
+    def principal(self, subject: Subject, entitlement: Entitlement, account: str) -> Principal:
+        if entitlement.kind in (POLICY, IAM_GROUP):
+            return self._iam_principal(subject, entitlement, account)
+        if subject.kind is SubjectKind.GROUP:
+            if entitlement.kind == MEMBERSHIP:
+                raise self._unknown(subject, "a group cannot be a member of a group; name people")
+            return self._group_principal(subject)
+        return self._user_principal(subject)
+
+    def _group_principal(self, subject: Subject) -> Principal:
+        names = subject.accounts or (subject.id,)
+        if len(names) != 1:
+            raise self._unknown(
+                subject, f"it has {len(names)} groups here; leave one in directory/"
+            )
+        try:
+            group = self._center.group(names[0])
+        except NotFound as e:
+            raise self._unknown(subject, e.cause) from e
+        return Principal(f"group:{group.id}", group.name)
+
+    def _user_principal(self, subject: Subject) -> Principal:
+        """A name or id that the directory gives; else the e-mail address, then it as user name."""
+        given = [a for a in subject.accounts if not a.startswith(_IAM)]
+        if len(given) > 1:
+            problem = f"directory/ gives {', '.join(given)}; leave one Identity Center user name"
+            raise self._unknown(subject, problem)
+        if given and is_id(given[0]):
+            return Principal(f"user:{given[0]}", subject.id)
+        name = given[0] if given else subject.id
+        attributes = ("emails.value", "userName") if not given and "@" in name else ("userName",)
+        for attribute in attributes:
+            user = self._center.user(attribute, name)
+            if user:
+                return Principal(f"user:{user}", name)
+        problem = f"Identity Center has no user {name!r}; write its user name in directory/"
+        raise self._unknown(subject, problem)
+
+    def _iam_principal(self, subject: Subject, entitlement: Entitlement, account: str) -> Principal:
+        if subject.kind is SubjectKind.GROUP:
+            raise self._unknown(subject, "a group is no IAM identity; name people")
+        own = [a for a in subject.accounts if a.startswith(_IAM)]
+        if entitlement.kind == IAM_GROUP:
+            own = [a for a in own if not a.startswith("role/") and ":role/" not in a]
+        found = self._accounts.names(entitlement.resource)
+        # An ARN in the directory is good in its own account only, a bare name in all of them.
+        refs = [self._ref(a, entitlement.resource) for a in own]
+        held = [i for ref in refs if ref and (i := found.identity(ref))]
+        if account:
+            held = [i for i in held if i.ref.casefold() == account.casefold()]
+        if len(held) == 1:
+            return Principal(held[0].arn, held[0].ref)
+        wanted = account or "user/NAME"
+        if len(held) > 1:
+            problem = f"has {', '.join(i.ref for i in held)}; write `user:` in the access item"
+        elif account and account.casefold() not in (r.casefold() for r in refs if r):
+            problem = (
+                f"{account} is not one of the subject's accounts;"
+                f" write `accounts: {{{self._system}: [{account}]}}` for {subject.id} in directory/"
+            )
+        elif not refs:
+            problem = f"has no IAM identity; write `accounts: {{{self._system}: [{wanted}]}}` in directory/"
+        else:
+            problem = f"none of {', '.join(own)} exists in account {entitlement.resource}"
+        raise self._unknown(subject, problem)
+
+    @staticmethod
+    def _ref(account: str, account_id: str) -> str:
+        """ "user/alice" of an entry in the directory, "" when it is of another AWS account."""
+        if not account.startswith("arn:"):
+            return account
+        parts = account.split(":")
+        if len(parts) != 6 or parts[4] != account_id:
+            return ""
+        kind, _, path = parts[5].partition("/")
+        return f"{kind}/{path.rpartition('/')[2]}"
+
+    def _unknown(self, subject: Subject, problem: str) -> UnknownPrincipal:
+        return UnknownPrincipal(self._system, f"look up {subject.id}", problem)
+
+    def observe(self, scope: str, entitlements: Collection[Entitlement]) -> tuple[Observed, ...]:
+        with explained(self._system, f"read {scope}"):
+            match scope.split(" ", 1):
+                case ["assignments", where]:
+                    return tuple(self._assignments(*where.split(" ", 1)))
+                case ["group", name]:
+                    return tuple(self._memberships(name))
+                case ["iam", account]:
+                    return tuple(self._iam(account, entitlements))
+        raise ProviderError(self._system, f"read {scope}", "there is no such scope")
+
+    def _assignments(self, account: str, role: str) -> Iterator[Observed]:
+        permission_set = self._center.permission_set(role)
+        entitlement = Entitlement(self._system, ASSIGNMENT, account, permission_set.name)
+        names = self._center.names()
+        for kind, principal_id in self._center.assignments(account, permission_set):
+            principal = Principal(f"{kind.lower()}:{principal_id}", names.get(principal_id, ""))
+            yield Observed(Assignment(entitlement, principal))
+
+    def _memberships(self, name: str) -> Iterator[Observed]:
+        group = self._center.group(name)
+        entitlement = Entitlement(self._system, MEMBERSHIP, group.name, MEMBER)
+        names = self._center.names()
+        for row in self._center.memberships(group):
+            principal = Principal(f"user:{row.user}", names.get(row.user, ""))
+            yield Observed(Assignment(entitlement, principal), since=row.since, handle=row.id)
+
+    def _iam(self, account: str, entitlements: Collection[Entitlement]) -> Iterator[Observed]:
+        """Our policies all; those of others, and members, where they hold what is asked for."""
+        found = self._accounts.rows(account)
+        texts = {e.role for e in entitlements if e.kind == POLICY}
+        groups = {e.role for e in entitlements if e.kind == IAM_GROUP}
+        for missing in groups - set(found.groups):
+            raise NotFound(self._system, f"read IAM of account {account}", f"no group {missing}")
+        for identity in found.identities:
+            yield from self._policies(account, identity, texts)
+            for group in identity.groups:
+                if group in groups:
+                    entitlement = Entitlement(self._system, IAM_GROUP, account, group)
+                    yield Observed(Assignment(entitlement, Principal(identity.arn, identity.ref)))
+
+    def _policies(self, account: str, identity: Identity, texts: set[str]) -> Iterator[Observed]:
+        for policy in identity.policies:
+            ours = policy.name.startswith(PREFIX)
+            if ours or policy.text in texts:
+                entitlement = Entitlement(self._system, POLICY, account, policy.text)
+                yield Observed(
+                    Assignment(entitlement, Principal(identity.arn, identity.ref)),
+                    marker=policy.name.removeprefix(PREFIX) if ours else None,
+                    until=policy.until,
+                    handle=policy.name,
+                )
+
+    def own(self) -> frozenset[str]:
+        """Who we are, and the role that we take in each account that we know."""
+        with explained(self._system, "ask who we are"):
+            caller: str = member(self._clients.sts.get_caller_identity(), "Arn")
+        read = self._accounts.read_accounts()
+        accounts = {a for _, a in self._settings.accounts} | set(read)
+        ours = {caller} | {self._settings.role_arn(a) for a in accounts}
+        parts = caller.split(":")
+        if parts[5].startswith("assumed-role/"):
+            # A session names its role without the role's path.
+            name = parts[5].split("/")[1]
+            ours.add(f"arn:{parts[1]}:iam::{parts[4]}:role/{name}")
+            account = read.get(parts[4])
+            role = account.identity(f"role/{name}") if account else None
+            ours |= {role.arn} if role else set()
+        return frozenset(ours)

@@ -1,0 +1,168 @@
+"""boto3 clients as we want them: paced, retrying, with deadlines, one role per member account.
+
+Credentials come from boto3's own chain only. Nothing here knows what the calls mean.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.credentials import DeferredRefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
+
+from reconciler.errors import ProviderError
+from reconciler.providers.aws.settings import Settings
+from reconciler.providers.base import Pace
+
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 8},
+    connect_timeout=10,
+    read_timeout=60,
+    max_pool_connections=16,
+    user_agent_extra="access-reconciler",
+)
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Incomplete(Exception):
+    """An answer that lacks what it must have.
+
+    botocore parses a JSON answer that was cut off into one without members, so a missing list
+    means half a page, never an empty one.
+    """
+
+
+def member(answer: dict[str, Any], name: str) -> Any:
+    if name not in answer:
+        raise Incomplete(f"the answer has no {name}: only a part of it arrived")
+    return answer[name]
+
+
+def pages(client: Any, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+    """Every page. Raises Incomplete when a page says that more follow and not where."""
+    page: dict[str, Any] = {}
+    for page in client.get_paginator(operation).paginate(**arguments):
+        yield page
+    if page.get("IsTruncated"):
+        raise Incomplete("the last page says that more follow")
+
+
+@contextmanager
+def explained(system: str, action: str) -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError, Incomplete) as e:
+        raise ProviderError(system, action, e) from e
+
+
+def code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+class Clients:
+    """Made when first asked for, shared by all threads (boto3 clients are safe to share)."""
+
+    def __init__(self, system: str, settings: Settings, pace: Pace) -> None:
+        self._system = system
+        self._settings = settings
+        self._pace = pace
+        self._session = boto3.Session(region_name=settings.region)
+        self._lock = threading.RLock()  # making sessions and clients is not thread-safe
+        self._made: dict[tuple[str, str], Any] = {}
+
+    @property
+    def sso_admin(self) -> Any:
+        return self._client("sso-admin", "")
+
+    @property
+    def identity_store(self) -> Any:
+        return self._client("identitystore", "")
+
+    @property
+    def sts(self) -> Any:
+        return self._client("sts", "")
+
+    def iam(self, account: str) -> Any:
+        """IAM of a member account, as the role of the settings there."""
+        return self._client("iam", account)
+
+    def _client(self, service: str, account: str) -> Any:
+        with self._lock:
+            if (service, account) not in self._made:
+                session = self._assumed(account) if account else self._session
+                client = session.client(
+                    service, endpoint_url=self._settings.endpoint, config=_CONFIG
+                )
+                # Each attempt counts against the vendor's limit, so each one is paced.
+                client.meta.events.register("before-send", self._wait_for_turn)
+                client.meta.events.register_first("needs-retry", _as_told)
+                self._made[service, account] = client
+            return self._made[service, account]
+
+    def _wait_for_turn(self, **_: Any) -> None:
+        self._pace()
+
+    def _assumed(self, account: str) -> boto3.Session:
+        sts = self.sts
+        arn = self._settings.role_arn(account)
+
+        def refresh() -> dict[str, str]:
+            answer = sts.assume_role(RoleArn=arn, RoleSessionName="access-reconciler")
+            given = member(answer, "Credentials")
+            return {
+                "access_key": given["AccessKeyId"],
+                "secret_key": given["SecretAccessKey"],
+                "token": given["SessionToken"],
+                "expiry_time": given["Expiration"].isoformat(),
+            }
+
+        core = Session()
+        loader = self._session._session.get_component("data_loader")
+        core.register_component("data_loader", loader)  # the models are parsed once
+        core._credentials = DeferredRefreshableCredentials(refresh, "assume-role")
+        return boto3.Session(botocore_session=core, region_name=self._settings.region)
+
+
+def _as_told(response: Any, **_: Any) -> None:
+    """Make botocore's own retry honour Retry-After: it only knows `x-amz-retry-after` (ms)."""
+    if response is None:
+        return
+    http, parsed = response
+    told = http.headers.get("retry-after") or parsed.get("RetryAfterSeconds")
+    if told and str(told).isdigit():
+        http.headers["x-amz-retry-after"] = str(int(told) * 1000)
+
+
+class Once(Generic[K, V]):
+    """Asks for each key once, however many threads want it. A refusal is remembered as well."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: dict[K, Future[V]] = {}
+
+    def get(self, key: K, ask: Callable[[], V]) -> V:
+        with self._lock:
+            answer = self._answers.get(key)
+            mine = answer is None
+            if answer is None:
+                answer = self._answers[key] = Future()
+        if mine:
+            try:
+                answer.set_result(ask())
+            except BaseException as e:
+                answer.set_exception(e)
+        return answer.result()
+
+    def known(self) -> dict[K, V]:
+        """What has been answered so far."""
+        with self._lock:
+            done = {k: f for k, f in self._answers.items() if f.done() and not f.exception()}
+        return {k: f.result() for k, f in done.items()}
