@@ -1,0 +1,142 @@
+"""reconciler.yaml -> the systems and the limits, and the grammar by which other files are read.
+
+Connects to nothing: a system's settings are only held against its provider's schema.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from reconciler import providers
+from reconciler.errors import ItemError, Problem
+from reconciler.model import Item, Limits, Mode
+from reconciler.providers.base import ConfiguredSystem, Rate, System
+from reconciler.repository.grammar import Grammar, Known, wrong
+from reconciler.repository.items import system_items
+from reconciler.repository.schemas import checker
+from reconciler.repository.times import length
+from reconciler.repository.tree import Tree
+from reconciler.repository.words import did_you_mean, shown, ticked
+
+FILE = "reconciler.yaml"
+LOOKBACK = timedelta(days=30)
+
+# What every system may set; the rest of its keys are its provider's.
+_COMMON = frozenset(("provider", "mode", "rate", "concurrency", "exclusive"))
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """`protected` is as it is written: e-mail addresses, or principals by name or id."""
+
+    systems: tuple[ConfiguredSystem, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    protected: tuple[str, ...] = ()
+    lookback: timedelta = LOOKBACK
+
+
+def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Grammar, list[Problem]]:
+    """The configuration if it is right, and the grammar of as many systems as are."""
+    empty = Grammar(schemas)
+    found = checker(schemas, "configuration")
+    data = found.typed(tree.data)
+    problems = [] if found.accepts(data) else wrong(found, data, tree, ())
+    if not isinstance(data, dict) or not isinstance(data.get("systems"), dict):
+        return None, empty, problems
+    known: dict[str, Known] = {}
+    settings: dict[str, Any] = {}
+    for name, fields in data["systems"].items():
+        if isinstance(fields, dict) and isinstance(fields.get("provider"), str):
+            own = {key: value for key, value in fields.items() if key not in _COMMON}
+            system = _connected(name, fields["provider"], own, tree, schemas, problems)
+            if system is not None:
+                known[name] = Known(fields["provider"], system)
+                settings[name] = [fields["provider"], own]
+    broken = frozenset(data["systems"]) - frozenset(known)
+    grammar = Grammar(schemas, known, broken, _digest(settings))
+    systems = tuple(
+        _configured(name, data["systems"][name], tree, grammar, problems) for name in known
+    )
+    try:
+        lookback = length(data["lookback"]) if "lookback" in data else LOOKBACK
+    except (ValueError, TypeError) as e:
+        lookback = LOOKBACK
+        if not problems:
+            what = f"`lookback` is `{data['lookback']}`: {e}"
+            problems.append(Problem(tree.position(("lookback",)), what, "write `30d`", "time"))
+    if problems:
+        return None, grammar, problems
+    limits = Limits(**data.get("guards", {}))
+    return Configuration(systems, limits, tuple(data.get("protected", ())), lookback), grammar, []
+
+
+def _connected(
+    name: str,
+    provider: str,
+    settings: dict[str, Any],
+    tree: Tree,
+    schemas: Path,
+    problems: list[Problem],
+) -> System | None:
+    if provider not in providers.PROVIDERS:
+        hint = did_you_mean(provider, providers.PROVIDERS)
+        what = f"there is no provider `{shown(provider)}`"
+        spot = tree.position(("systems", name, "provider"))
+        fix = hint or f"write {ticked(providers.PROVIDERS)}"
+        problems.append(Problem(spot, what, fix, "unknown-provider"))
+        return None
+    found = checker(schemas, provider, "settings")
+    settings = found.typed(settings)
+    if not found.accepts(settings):
+        problems.extend(wrong(found, settings, tree, ("systems", name)))
+        return None
+    try:
+        return providers.connect(provider, name, settings)
+    except ItemError as e:
+        steps = e.field.split(".") if e.field else []
+        spot = tree.position(("systems", name, *steps))
+        what = f"`{e.field}`: {e.problem}" if e.field else e.problem
+        problems.append(Problem(spot, what, e.fix, "setting"))
+        return None
+
+
+def _configured(
+    name: str, fields: Mapping[str, Any], tree: Tree, grammar: Grammar, problems: list[Problem]
+) -> ConfiguredSystem:
+    """Never fails: what is wrong in `fields` has its problem, and no configuration comes of it."""
+    known = grammar.systems[name]
+    exclusive: list[Item] = []
+    listed = fields.get("exclusive")
+    if isinstance(listed, list):
+        at = ("systems", name, "exclusive")
+        for found in system_items(listed, tree, at, known, grammar):
+            if isinstance(found, Item):
+                exclusive.append(found)
+            else:
+                problems.append(found)
+    return ConfiguredSystem(
+        known.system,
+        Mode.ENFORCE if fields.get("mode") == Mode.ENFORCE else Mode.REPORT,
+        _rate(fields, known.system.rate),
+        tuple(exclusive),
+    )
+
+
+def _rate(fields: Mapping[str, Any], otherwise: Rate) -> Rate:
+    rate, concurrency = fields.get("rate"), fields.get("concurrency")
+    calls, seconds = otherwise.calls, otherwise.seconds
+    if isinstance(rate, dict) and {"calls", "seconds"} <= rate.keys():
+        calls, seconds = rate["calls"], rate["seconds"]
+    if not isinstance(concurrency, int):
+        concurrency = otherwise.concurrency
+    return Rate(calls, seconds, concurrency)
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    return sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

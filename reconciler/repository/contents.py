@@ -1,0 +1,203 @@
+"""Blobs -> rows: from the cache, else parsed, in two processes where there are many.
+
+A file of the working tree stands in for its blob only when its bytes hash to the blob's id, so
+that what is read is always what was committed.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import stat
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from reconciler.repository.cache import Cache, space
+from reconciler.repository.characters import LARGE
+from reconciler.repository.git import Git
+from reconciler.repository.grammar import Grammar
+from reconciler.repository.parse import parse
+from reconciler.repository.paths import Kind
+from reconciler.repository.rows import encode, fits
+
+Key = tuple[Kind, str]  # what a row belongs to: the kind of file, and the blob
+Rows = dict[Key, str]
+Progress = Callable[[int, int], None]  # files done, files in all
+
+MANY = 1_500  # files from which a second process pays for itself
+_SLICE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One content, and a path where it may lie in the working tree."""
+
+    kind: Kind
+    path: str
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where contents come from: files under `root`, and git where there is one."""
+
+    root: Path
+    git: Git | None
+
+    def read(self, wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, bytes]]:
+        """Every content that can be had, in any order."""
+        missing: dict[str, list[Wanted]] = {}
+        for one in wanted:
+            data = self.file(one.path)
+            if data is not None and blob_id(data, one.blob) == one.blob:
+                yield one, data
+            else:
+                missing.setdefault(one.blob, []).append(one)
+        if missing and self.git is not None:
+            for blob, data in self.git.blobs(missing):
+                for one in missing[blob]:
+                    yield one, data
+
+    def file(self, path: str) -> bytes | None:
+        """The bytes of a regular file, None for anything else; one byte more than any limit at
+        most, so that the size is still seen to be too much."""
+        try:
+            handle = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return None
+        with os.fdopen(handle, "rb", buffering=0) as file:
+            size = os.fstat(handle)
+            if not stat.S_ISREG(size.st_mode):
+                return None
+            data = b""
+            with suppress(OSError):
+                while len(data) <= LARGE and (more := file.read(LARGE + 1 - len(data))):
+                    data += more
+                return data
+        return None
+
+
+def blob_id(data: bytes, like: str = "") -> str:
+    """What git calls these bytes; `like` is an id of the same repository (SHA-1 or SHA-256)."""
+    new = hashlib.sha256 if len(like) == 64 else hashlib.sha1
+    digest = new(b"blob %d\0" % len(data), usedforsecurity=False)
+    digest.update(data)
+    return digest.hexdigest()
+
+
+def rows(
+    source: Source,
+    wanted: Iterable[Wanted],
+    grammar: Grammar,
+    cache: Cache,
+    progress: Progress | None = None,
+) -> Rows:
+    """A row for every content that is wanted. What is new is remembered."""
+    by_kind: dict[Kind, dict[str, Wanted]] = {}
+    for one in wanted:
+        by_kind.setdefault(one.kind, {}).setdefault(one.blob, one)
+    found: Rows = {}
+    missing: list[Wanted] = []
+    for kind, contents in by_kind.items():
+        known = cache.rows(space(kind, grammar))
+        for blob, one in contents.items():
+            row = known.get(blob)
+            if row is not None and fits(kind, row):
+                found[kind, blob] = row
+            else:
+                missing.append(one)
+    if not missing:
+        return found
+    fresh = _parsed(source, missing, grammar, progress)
+    for kind, contents in by_kind.items():
+        new = {blob: row for (k, blob), row in fresh.items() if k is kind}
+        cache.remember(space(kind, grammar), new, contents)
+    return found | fresh
+
+
+def parsed_again(source: Source, one: Wanted, grammar: Grammar) -> str:
+    """The row of one content, past any cache."""
+    return _parse_all(source, [one], grammar)[one.kind, one.blob]
+
+
+def _parsed(
+    source: Source, wanted: Sequence[Wanted], grammar: Grammar, progress: Progress | None
+) -> Rows:
+    slices = [wanted[i : i + _SLICE] for i in range(0, len(wanted), _SLICE)]
+    found: Rows = {}
+    if len(wanted) >= MANY and _may_fork():
+        for name in ("grant", "standing", "bundle", "directory"):
+            grammar.file(name)  # compiled once, before the processes part
+        with suppress(BrokenProcessPool):
+            with _pool(source, grammar, slices) as pool:
+                for done in pool.map(_slice, range(len(slices))):
+                    found |= done
+                    if progress:
+                        progress(len(found), len(wanted))
+            return found
+    for part in slices:
+        found |= _parse_all(source, part, grammar)
+        if progress:
+            progress(len(found), len(wanted))
+    return found
+
+
+def _parse_all(source: Source, wanted: Sequence[Wanted], grammar: Grammar) -> Rows:
+    return {
+        (one.kind, one.blob): encode(parse(one.kind, one.path, data, grammar))
+        for one, data in source.read(wanted)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    source: Source
+    grammar: Grammar
+    slices: Sequence[Sequence[Wanted]]
+
+
+_work: _Work | None = None  # set in a forked process only
+
+
+def _pool(
+    source: Source, grammar: Grammar, slices: Sequence[Sequence[Wanted]]
+) -> ProcessPoolExecutor:
+    work = _Work(source, grammar, slices)
+    return ProcessPoolExecutor(2, get_context("fork"), _begin, (work,))
+
+
+def _begin(work: _Work) -> None:
+    global _work
+    _work = work
+    gc.disable()
+
+
+def _slice(number: int) -> Rows:
+    assert _work is not None
+    return _parse_all(_work.source, _work.slices[number], _work.grammar)
+
+
+def _may_fork() -> bool:
+    """Forking copies locks that other threads hold, and macOS forbids it after some calls."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return sys.platform == "linux" and cores > 1 and threading.active_count() == 1
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Without the cycle collector: loading makes many objects and no cycles."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

@@ -1,0 +1,131 @@
+"""Spans of history -> documents, each judged by the configuration, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.errors import Problem
+from reconciler.model import Bundle, DirectoryPage, Grant, Item
+from reconciler.repository import characters
+from reconciler.repository.cache import Cache
+from reconciler.repository.contents import Progress, Rows, Source, Wanted, parsed_again, rows
+from reconciler.repository.grammar import Grammar
+from reconciler.repository.history import NONE, History, Span
+from reconciler.repository.parse import Document, Parsed, parse, parse_configuration, read
+from reconciler.repository.paths import Kind, kind_of
+from reconciler.repository.rows import Entitlements, Mentions, Stale, decode, mentions
+from reconciler.repository.tree import Tree
+
+
+@dataclass
+class Reading:
+    """Reads each content once. `grammar` is that of the commit that is loaded."""
+
+    source: Source
+    grammar: Grammar
+    cache: Cache
+    history: History
+    progress: Progress | None = None
+    known: Rows = field(default_factory=dict)
+    entitlements: Entitlements = field(default_factory=dict)
+    before: list[tuple[int, Grammar]] | None = None  # until which commit, the grammar till then
+
+    def documents(self, spans: Iterable[Span]) -> Mapping[int, Document]:
+        """The valid ones among them, by span id."""
+        found: dict[int, Document] = {}
+        listed = list(spans)
+        self._fetch(listed)
+        for span in listed:
+            if span.blob and (kind := kind_of(span.path)) not in (None, Kind.CONFIGURATION):
+                parsed = self._parsed(span, kind)
+                document = parsed.document or self._as_it_was(span, kind)
+                if document is not None:
+                    found[span.id] = document
+        return found
+
+    def problems(self, spans: Iterable[Span]) -> Iterator[Problem]:
+        """What is wrong with each of these, which `documents` has read before."""
+        for span in spans:
+            kind = kind_of(span.path)
+            row = self.known.get((kind, span.blob)) if kind else None
+            if kind and row is not None and row[0] == "P":
+                yield from self._parsed(span, kind).problems
+
+    def mentions(self, spans: Iterable[Span]) -> Iterator[tuple[str, Mentions]]:
+        for span in spans:
+            kind = kind_of(span.path)
+            row = self.known.get((kind, span.blob)) if kind else None
+            if row is not None and (said := mentions(row)) is not None:
+                yield span.path, said
+
+    def tree(self, span: Span) -> Tree | None:
+        """A content once more with all its places, for a problem that concerns other files."""
+        kind = kind_of(span.path)
+        if kind is None:
+            return None
+        for _, data in self.source.read([Wanted(kind, span.path, span.blob)]):
+            return read(span.path, data, characters.LARGE)[0]
+        return None
+
+    def _fetch(self, spans: Iterable[Span]) -> None:
+        wanted = [
+            Wanted(kind, span.path, span.blob)
+            for span in spans
+            if span.blob
+            and (kind := kind_of(span.path)) not in (None, Kind.CONFIGURATION)
+            and (kind, span.blob) not in self.known
+        ]
+        if wanted:
+            self.known |= rows(self.source, wanted, self.grammar, self.cache, self.progress)
+
+    def _parsed(self, span: Span, kind: Kind) -> Parsed:
+        key = (kind, span.blob)
+        try:
+            return decode(span.path, self.known[key], self.entitlements)
+        except Stale:
+            wanted = Wanted(kind, span.path, span.blob)
+            self.known[key] = parsed_again(self.source, wanted, self.grammar)
+            return decode(span.path, self.known[key], self.entitlements)
+
+    def _as_it_was(self, span: Span, kind: Kind) -> Document | None:
+        """A content may have become invalid because the configuration changed under it (a system
+        or an alias went). It was valid while an earlier configuration stood, so it stands; what it
+        asks of systems that are gone is gone with them."""
+        earlier = [grammar for until, grammar in self._before() if until > span.merged]
+        if not earlier:
+            return None
+        for _, data in self.source.read([Wanted(kind, span.path, span.blob)]):
+            for grammar in earlier:
+                document = parse(kind, span.path, data, grammar).document
+                if document is not None:
+                    return _without(document, self.grammar)
+        return None
+
+    def _before(self) -> list[tuple[int, Grammar]]:
+        """Newest first."""
+        if self.before is None:
+            self.before = []
+            spans = [s for s in reversed(self.history.configurations) if s.gone != NONE and s.blob]
+            wanted = [Wanted(Kind.CONFIGURATION, s.path, s.blob) for s in spans]
+            texts = {one.blob: data for one, data in self.source.read(wanted)}
+            for span in spans:
+                _, grammar, _ = parse_configuration(texts[span.blob], self.grammar.schemas)
+                if grammar.settings != self.grammar.settings:
+                    self.before.append((span.gone, grammar))
+        return self.before
+
+
+def _without(document: Document, grammar: Grammar) -> Document:
+    match document:
+        case DirectoryPage():
+            return document
+        case Bundle(access=items):
+            return replace(document, access=tuple(i for i in items if _known(i, grammar)))
+        case Grant(access=access):
+            kept = tuple(i for i in access if not isinstance(i, Item) or _known(i, grammar))
+            return replace(document, access=kept)
+
+
+def _known(item: Item, grammar: Grammar) -> bool:
+    return item.entitlement.system in grammar.systems

@@ -1,0 +1,56 @@
+"""What the content of a file is judged by: the schemas, and the systems of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.errors import Problem
+from reconciler.providers.base import System
+from reconciler.repository.schemas import Checker, checker, digest, installed
+from reconciler.repository.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A system that access items may name, and the provider that knows their shape."""
+
+    provider: str
+    system: System
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """`settings` is a digest of the systems' own settings: equal digests read a file equally.
+
+    `broken` are systems whose settings are wrong: items of theirs cannot be judged, and are not
+    blamed for it.
+    """
+
+    schemas: Path = field(default_factory=installed)
+    systems: Mapping[str, Known] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
+    settings: str = ""
+
+    def file(self, name: str) -> Checker:
+        return checker(self.schemas, name)
+
+    def item(self, provider: str) -> Checker:
+        return checker(self.schemas, provider, "item")
+
+    @property
+    def digest(self) -> str:
+        return f"{digest(self.schemas)}:{self.settings}"
+
+
+def wrong(found: Checker, data: object, tree: Tree, at: tuple[str | int, ...]) -> list[Problem]:
+    """Word what the gate refused. Its verdict stands even if nobody can say why."""
+    from reconciler.repository.wording import problems
+
+    worded = problems(found.schema, data, tree, at)
+    if worded:
+        return worded
+    said = next(iter(found.gate.iter_errors(data))).message
+    fix = "see `reconciler schema` for the format"
+    return [Problem(tree.position(at), str(said), fix, "invalid")]

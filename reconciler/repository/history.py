@@ -1,0 +1,174 @@
+"""Every content that every file of the main line ever had, and from which commit to which.
+
+Knows paths and blobs, not what they say: whether a content is valid is decided elsewhere. Pure,
+but for the commits it is fed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from reconciler.repository.configuration import FILE
+from reconciler.repository.git import REGULAR, Commit, Step
+from reconciler.repository.paths import Kind, kind_of, trouble
+
+NONE = -1
+
+_NUL = "\0"  # the one character that no path has
+_WIDTH = 6  # fields of one span
+
+
+@dataclass(slots=True)
+class Span:
+    """One content of one file, from the commit `merged` to the commit `gone` (numbers on the main
+    line; NONE while it stands).
+
+    `blob` is "" for what can hold no document: a symlink, a submodule, a path that is refused.
+    `previous` is the content that this one replaced, so that it can stand on if this is invalid.
+    """
+
+    id: int
+    path: str
+    blob: str
+    merged: int
+    gone: int = NONE
+    previous: int = NONE
+
+
+@dataclass(slots=True)
+class History:
+    """The main line as far as `commits` reaches. Grows by `feed`."""
+
+    commits: list[str] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    live: dict[str, Span] = field(default_factory=dict)
+    ended: list[Span] = field(default_factory=list)  # in the order in which they went
+    parts: list[bytes] = field(default_factory=list)  # what ended before those, in `flat` parts
+    configurations: list[Span] = field(default_factory=list)  # every one that ended, in order
+    spans: int = 0
+
+    @property
+    def tip(self) -> str:
+        return self.commits[-1] if self.commits else ""
+
+    def went(self) -> Iterator[Span]:
+        """What no longer stands, newest first. What is not asked for is not unpacked."""
+        yield from reversed(self.ended)
+        for part in reversed(self.parts):
+            yield from reversed(list(unflat(part)))
+
+    def find(self, ids: set[int]) -> list[Span]:
+        """Of what went, the spans with these ids. Unpacks as much as it must: for rare cases."""
+        found: list[Span] = []
+        for span in self.went():
+            if span.id in ids:
+                found.append(span)
+                if len(found) == len(ids):
+                    break
+        return found
+
+    def feed(self, commits: Iterable[Commit]) -> None:
+        for commit in commits:
+            number = len(self.commits)
+            self.commits.append(commit.id)
+            self.times.append(commit.time)
+            steps = [step for step in commit.steps if kind_of(step.path) is not None]
+            if steps:
+                self._step(steps, number)
+
+    def _step(self, steps: list[Step], number: int) -> None:
+        """One commit: what it took away, then what it brought, matched by content."""
+        taken: dict[str, list[Span]] = {}
+        brought: list[tuple[Step, Span | None]] = []
+        for step in steps:
+            if step.blob == step.old_blob and _regular(step.mode) == _regular(step.old_mode):
+                continue  # only the executable bit
+            old = self.live.pop(step.path, None)
+            if old is not None:
+                taken.setdefault(step.old_blob, []).append(old)
+            if step.mode != "000000":
+                brought.append((step, old))
+        claimed: set[int] = set()
+        moved: set[int] = set()
+        new: list[tuple[Step, Span | None, Span | None]] = []
+        for step, old in brought:
+            source = _source(step, taken.get(step.blob, ()), claimed)
+            if source is not None:
+                claimed.add(source.id)
+            if source is not None and _same_place(source.path, step):
+                moved.add(source.id)
+                source.path = step.path
+                self.live[step.path] = source
+            else:
+                new.append((step, old, source))
+        for step, old, source in new:
+            before = source or (old if old is not None and old.id not in claimed else None)
+            self.live[step.path] = self._new(step, number, before)
+        for spans in taken.values():
+            for span in spans:
+                if span.id not in moved:
+                    span.gone = number
+                    configuration = span.path == FILE
+                    (self.configurations if configuration else self.ended).append(span)
+
+    def _new(self, step: Step, number: int, before: Span | None) -> Span:
+        previous = before.id if before is not None and _chained(before, step) else NONE
+        blob = step.blob if _holds_document(step) else ""
+        self.spans += 1
+        return Span(self.spans - 1, step.path, blob, number, NONE, previous)
+
+
+def _source(step: Step, taken: Iterable[Span], claimed: set[int]) -> Span | None:
+    """The content that this step brings, if the same commit took it away somewhere: first where
+    the file had the same name, then by path."""
+    free = [span for span in taken if span.id not in claimed]
+    if not free:
+        return None
+    name = step.path.rpartition("/")[2]
+    return min(free, key=lambda span: (span.path.rpartition("/")[2] != name, span.path))
+
+
+def _same_place(old: str, step: Step) -> bool:
+    """A move within one kind of folder changes nothing: not the merge, not the claims. A bundle's
+    file name is its name, so a moved bundle is another one."""
+    kind = kind_of(step.path)
+    return kind is kind_of(old) and kind is not Kind.BUNDLE and _holds_document(step)
+
+
+def _chained(before: Span, step: Step) -> bool:
+    """Whether `before` may stand on if what the step brings is invalid."""
+    renamed = before.path != step.path and kind_of(before.path) is Kind.BUNDLE
+    return not (renamed and _holds_document(step))
+
+
+def _holds_document(step: Step) -> bool:
+    return _regular(step.mode) and trouble(step.path) is None
+
+
+def _regular(mode: str) -> bool:
+    return mode in REGULAR
+
+
+def flat(spans: Iterable[Span]) -> bytes:
+    """Spans as bytes, for the cache."""
+    found: list[str] = []
+    for s in spans:
+        found += (s.path, s.blob, str(s.id), str(s.merged), str(s.gone), str(s.previous))
+    return joined(found)
+
+
+def unflat(part: bytes) -> Iterator[Span]:
+    """Raises ValueError for bytes that `flat` did not make."""
+    each = [iter(fields(part))] * _WIDTH
+    for path, blob, id, merged, gone, previous in zip(*each, strict=True):
+        yield Span(int(id), path, blob, int(merged), int(gone), int(previous))
+
+
+def joined(texts: Iterable[str]) -> bytes:
+    return os.fsencode(_NUL.join(texts))
+
+
+def fields(data: bytes) -> list[str]:
+    return os.fsdecode(data).split(_NUL) if data else []

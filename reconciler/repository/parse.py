@@ -1,0 +1,61 @@
+"""The bytes of one file -> a document of the model, or every problem of that file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import Problem
+from reconciler.model import Bundle, DirectoryPage, Grant
+from reconciler.repository import characters, configuration, directory, grants, tree
+from reconciler.repository.grammar import Grammar
+from reconciler.repository.paths import Kind
+
+Document = Grant | Bundle | DirectoryPage
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """`document` is None exactly when there are problems."""
+
+    document: Document | None
+    problems: tuple[Problem, ...] = ()
+
+
+def parse(kind: Kind, path: str, data: bytes, grammar: Grammar) -> Parsed:
+    """Never raises for the file's sake, whatever its bytes are."""
+    limit = characters.LARGE if kind is Kind.DIRECTORY else characters.SMALL
+    found, problems = read(path, data, limit)
+    if found is None or not found.sound:
+        return Parsed(None, tuple(problems))
+    document: Document | None
+    match kind:
+        case Kind.GRANT | Kind.STANDING:
+            document, more = grants.grant(found, grammar, standing=kind is Kind.STANDING)
+        case Kind.BUNDLE:
+            document, more = grants.bundle(found, grammar)
+        case _:
+            document, more = directory.page(found, grammar)
+    if problems or more:
+        return Parsed(None, tuple(sorted({*problems, *more})))
+    return Parsed(document)
+
+
+def parse_configuration(
+    data: bytes, schemas: Path
+) -> tuple[configuration.Configuration | None, Grammar, tuple[Problem, ...]]:
+    found, problems = read(configuration.FILE, data, characters.LARGE)
+    if found is None or not found.sound:
+        return None, Grammar(schemas), tuple(problems)
+    settled, grammar, more = configuration.configuration(found, schemas)
+    every = tuple(sorted({*problems, *more}))
+    return (None if every else settled), grammar, every
+
+
+def read(path: str, data: bytes, limit: int) -> tuple[tree.Tree | None, list[Problem]]:
+    """The tree, where the bytes can be trusted to mean what a reviewer sees."""
+    text, problems = characters.read(data, path, limit)
+    if not text and problems:
+        return None, problems
+    found = tree.build(text, path)
+    return found, [*problems, *found.problems]

@@ -1,0 +1,98 @@
+"""Which file of an access repository is what, by its path alone. Opens nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from reconciler.errors import Problem
+from reconciler.model import Position
+from reconciler.repository.configuration import FILE
+from reconciler.repository.words import shown
+
+
+class Kind(StrEnum):
+    """What a file says. The values name the schemas."""
+
+    GRANT = "grant"
+    STANDING = "standing"
+    BUNDLE = "bundle"
+    DIRECTORY = "directory"
+    CONFIGURATION = "configuration"
+
+
+FOLDERS = {
+    "grants": Kind.GRANT,
+    "standing": Kind.STANDING,
+    "bundles": Kind.BUNDLE,
+    "directory": Kind.DIRECTORY,
+}
+# Folders that later versions will read. Until then a file there would look like a rule and be none.
+LATER = ("policies", "revocations", "catalog")
+
+_FLAT = ("bundles", "directory")
+_BYSTANDERS = (".gitkeep", "README.md")  # may lie in any folder, and say nothing
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
+_GOOD = re.compile(r"(?:grants|standing)(?:/[A-Za-z0-9][A-Za-z0-9._@+-]{0,127})+(?<=\.yaml)")
+_CONFIGURATIONS = (FILE, "reconciler.yml", ".reconciler.yaml", "reconciler.json")
+
+
+def kind_of(path: str) -> Kind | None:
+    """None for a file that says nothing to us. A path that `trouble` refuses still has a kind."""
+    folder, slash, rest = path.partition("/")
+    if not slash:
+        return Kind.CONFIGURATION if path == FILE else None
+    return None if rest.rpartition("/")[2] in _BYSTANDERS else FOLDERS.get(folder)
+
+
+def trouble(path: str) -> Problem | None:
+    """Why a path is refused, whatever the file says."""
+    if _GOOD.fullmatch(path):
+        return None
+    folder, slash, rest = path.partition("/")
+    if not slash:
+        return _at_the_top(path)
+    right = folder.lower()
+    if folder != right and (right in FOLDERS or right in LATER):
+        return _refused(
+            path, f"the folder `{shown(folder)}/` grants nothing", f"name it `{right}/`"
+        )
+    name = rest.rpartition("/")[2]
+    if not rest or name in _BYSTANDERS or (folder not in FOLDERS and folder not in LATER):
+        return None
+    if folder in LATER:
+        what = f"nothing reads {folder}/ yet: what stands here has no effect"
+        return _refused(path, what, "remove the file, so that nobody trusts it", "unsupported")
+    for segment in rest.split("/"):
+        if not _SEGMENT.fullmatch(segment):
+            what = f"`{shown(segment)}` in the path has characters that are not allowed"
+            fix = "use letters, digits and . _ @ + -, and start with a letter or digit"
+            return _refused(path, what, fix)
+    if folder in _FLAT and "/" in rest:
+        return _refused(path, f"a folder within {folder}/", f"move the file to {folder}/{name}")
+    if not name.endswith(".yaml"):
+        what = f"`{shown(name)}` does not end in `.yaml`"
+        return _refused(path, what, "rename it, or move it out of the folder", "extension")
+    return None
+
+
+def collisions(paths: Iterable[str]) -> Iterator[Problem]:
+    """Paths that are one file where file names have no case."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        first = seen.setdefault(path.lower(), path)
+        if first != path:
+            what = f"the path differs from {shown(first)} only in case"
+            yield _refused(path, what, "rename one of them")
+
+
+def _at_the_top(path: str) -> Problem | None:
+    if path != FILE and path.lower() in _CONFIGURATIONS:
+        what = f"`{shown(path)}` is not read"
+        return _refused(path, what, f"name it `{FILE}`", "extension")
+    return None
+
+
+def _refused(path: str, what: str, fix: str, rule: str = "path") -> Problem:
+    return Problem(Position(path), what, fix, rule)

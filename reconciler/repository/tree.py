@@ -1,0 +1,224 @@
+"""Strict YAML: text -> plain data with the line and column of every key and value.
+
+Stands on PyYAML's C event stream and builds without recursion, so that no file can crash it.
+Every scalar stays text; what YAML offers beyond mappings, lists and text is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from yaml import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    MarkedYAMLError,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+    YAMLError,
+)
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+
+from reconciler.errors import Problem
+from reconciler.model import Position
+from reconciler.repository.words import shown
+
+DEEPEST = 20
+
+Spot = tuple[Any, Any, Any]  # mark of the key (or None), mark of the value, what is within
+_LOST: Final = object()  # a key whose value is dropped: a duplicate, a merge
+_EXPECTED: Final = object()  # a mapping waits for its next key
+_HINTS = (
+    ("found character that cannot start any token", "indent with spaces and quote the value"),
+    ("mapping values are not allowed", "quote a value that contains `: `, or mend the indentation"),
+    ("did not find expected key", "mend the indentation, or quote the value"),
+    ("could not find expected ':'", "write `key: value`"),
+    ("found unexpected end of stream", "close the quote"),
+    ("did not find expected ',' or", "close the bracket"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """`data` is made of dict, list and str; `root` mirrors it with a mark for every node: within a
+    mapping a dict of spots, within a list a list of them.
+
+    `sound` is False when a part of the file is missing from `data`, so that checking it against
+    a schema would report what is not wrong.
+    """
+
+    path: str
+    data: Any
+    root: Spot
+    problems: tuple[Problem, ...]
+    sound: bool
+
+    def position(self, keys: Sequence[str | int] = (), *, of_key: bool = False) -> Position:
+        """Where the value at `keys` starts, or its key; for what is missing, where its nearest
+        parent starts."""
+        spot, found = self.root, True
+        for key in keys:
+            within = spot[2]
+            inside = key in within if isinstance(within, dict) else _index(key, within)
+            if not inside:
+                found = False
+                break
+            spot = within[key]
+        mark = spot[0] if of_key and found and spot[0] is not None else spot[1]
+        if mark is None:
+            return Position(self.path)
+        return Position(self.path, mark.line + 1, mark.column + 1)
+
+
+def build(text: str, path: str) -> Tree:
+    """Never raises for the text's sake: what is wrong with it is in `problems`."""
+    builder = _Builder(path)
+    try:
+        builder.run(CParser(text))
+    except MarkedYAMLError as e:
+        builder.syntax(e)
+    except YAMLError as e:
+        builder.refuse(None, f"not YAML: {str(e).splitlines()[0]}", "mend the file", "yaml-syntax")
+        builder.sound = False
+    spots = builder.top_spots
+    root: Spot = spots[0] if spots else (None, None, None)
+    data = builder.top[0] if builder.top else None
+    if data in (None, "") and not builder.problems:
+        builder.refuse(None, "the file is empty", "fill it in, or delete it", "empty-file")
+        builder.sound = False
+    return Tree(path, data, root, tuple(builder.problems), builder.sound)
+
+
+def _index(key: object, within: object) -> bool:
+    return isinstance(within, list) and isinstance(key, int) and key < len(within)
+
+
+class _Builder:
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+        self.sound = True
+        self.top: list[Any] = []
+        self.top_spots: list[Spot] = []
+
+    def run(self, parser: Any) -> None:
+        """One pass over the events. The state is the open container, its spots, the key that
+        waits for a value; the stack holds the same for every container around it."""
+        get = parser.get_event
+        container: Any = self.top
+        spots: Any = self.top_spots
+        key: Any = None  # None in a list; in a mapping _EXPECTED, _LOST or a text
+        key_mark: Any = None
+        stack: list[tuple[Any, Any, Any]] = []
+        while True:
+            event = get()
+            kind = event.__class__
+            if kind is ScalarEvent:
+                value: Any = event.value
+                within: Any = None
+            elif kind is MappingStartEvent:
+                value, within = {}, {}
+            elif kind is SequenceStartEvent:
+                value, within = [], []
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                container, spots, key = stack.pop()
+                continue
+            elif kind is StreamEndEvent or not self.marker(event, kind):
+                return
+            elif kind is AliasEvent:
+                value, within = "", None
+            else:
+                continue
+            mark = event.start_mark
+            if kind is not AliasEvent and (event.anchor is not None or event.tag is not None):
+                self.decorated(event, mark)
+            if key is _EXPECTED:
+                if within is None:
+                    key, key_mark = self.key(value, event, container, spots), mark
+                    continue
+                self.refuse(mark, "a key that is not text", "write `key: value`", "yaml-key")
+                self.sound = False
+                stack.append((container, spots, _LOST))
+            else:
+                if key is None:
+                    container.append(value)
+                    spots.append((None, mark, within))
+                else:
+                    if key is not _LOST:
+                        container[key] = value
+                        spots[key] = (key_mark, mark, within)
+                    key = _EXPECTED
+                if within is None:
+                    continue
+                stack.append((container, spots, key))
+            if len(stack) > DEEPEST:
+                what = f"nested deeper than {DEEPEST} levels"
+                self.refuse(mark, what, "write it flatter", "yaml-depth")
+                self.sound = False
+                return
+            container, spots = value, within
+            key = _EXPECTED if kind is MappingStartEvent else None
+
+    def key(self, value: str, event: Any, container: Any, spots: Any) -> Any:
+        mark = event.start_mark
+        if event.__class__ is AliasEvent:
+            return _LOST
+        if value == "<<" and not event.style:
+            what = "a merge key `<<`: what it brings in is written elsewhere"
+            self.refuse(mark, what, "write the keys out", "yaml-merge")
+            self.sound = False
+            return _LOST
+        if value in container:
+            first = spots[value][0].line + 1
+            what = f"`{shown(value)}` is already set on line {first}"
+            self.refuse(mark, what, "keep one of them", "duplicate-key")
+            return _LOST
+        return value
+
+    def marker(self, event: Any, kind: type) -> bool:
+        """Events that hold no value. False where reading must stop."""
+        if kind is DocumentStartEvent:
+            if self.top:
+                what = "a second document in one file"
+                fix = "write one file for each, and remove `---`"
+                self.refuse(event.start_mark, what, fix, "yaml-documents")
+                return False
+            if event.version or event.tags:
+                what = "a YAML directive (a line that starts with `%`)"
+                self.refuse(event.start_mark, what, "remove it", "yaml-directive")
+        elif kind is AliasEvent:
+            what = f"an alias, *{shown(event.anchor)}: what it stands for is written elsewhere"
+            self.refuse(event.start_mark, what, "write the value out", "yaml-alias")
+            self.sound = False
+        else:
+            assert kind in (StreamStartEvent, DocumentEndEvent)
+        return True
+
+    def decorated(self, event: Any, mark: Any) -> None:
+        if event.anchor is not None:
+            what = f"an anchor, &{shown(event.anchor)}"
+            self.refuse(mark, what, "remove it, and write values out", "yaml-anchor")
+        if event.tag is not None:
+            what = f"a tag, {shown(event.tag)}"
+            self.refuse(mark, what, "remove it: the schema knows the type", "yaml-tag")
+
+    def syntax(self, error: MarkedYAMLError) -> None:
+        said = error.problem or "it cannot be read"
+        fix = next((fix for start, fix in _HINTS if start in said), "mend the line")
+        context = f" {error.context}" if error.context else ""
+        mark = error.problem_mark or error.context_mark
+        if error.context_mark and "end of stream" in said:
+            mark = error.context_mark  # where the quote opens, not where the file ends
+        self.refuse(mark, f"not YAML: {said}{context}", fix, "yaml-syntax")
+        self.sound = False
+
+    def refuse(self, mark: Any, what: str, fix: str, rule: str) -> None:
+        spot = Position(self.path, mark.line + 1, mark.column + 1) if mark else Position(self.path)
+        self.problems.append(Problem(spot, what, fix, rule))

@@ -1,0 +1,104 @@
+"""Spans of history -> the versions of documents that count: what is valid stands until something
+valid, or nothing, takes its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reconciler.model import Version
+from reconciler.repository.history import NONE, History, Span
+from reconciler.repository.parse import Document
+
+Documents = Callable[[Iterable[Span]], Mapping[int, Document]]
+"""The valid documents among these spans, by span id."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The main line with the times at which its commits count as made.
+
+    `now` bounds when something went: a clock that runs ahead does not keep a deleted grant.
+    """
+
+    history: History
+    times: list[int]
+    now: datetime | None
+
+    def merged(self, number: int) -> datetime:
+        return datetime.fromtimestamp(self.times[number], UTC)
+
+    def gone(self, number: int, merged: datetime) -> datetime:
+        found = datetime.fromtimestamp(self.times[number], UTC)
+        if self.now is not None and found > self.now:
+            found = self.now
+        return max(found, merged)
+
+    def version(self, span: Span, gone: int, document: Document) -> Version[Document]:
+        merged = self.merged(span.merged)
+        end = None if gone == NONE else self.gone(gone, merged)
+        commit = self.history.commits[span.merged]
+        return Version(span.path, span.blob, commit, merged, end, document)
+
+
+def recent(line: Line, since: int, documents: Documents) -> Iterator[Version[Document]]:
+    """What stands, and what went with commit number `since` or later."""
+    history = line.history
+    found = {span.id: span for span in history.live.values()}
+    for span in history.went():
+        if span.gone < since:
+            break
+        found[span.id] = span
+    gone = {id: span.gone for id, span in found.items()}
+    valid: dict[int, Document] = {}
+    fresh = list(found.values())
+    while fresh:
+        valid |= documents(fresh)
+        wanted = _stand_on(found, gone, valid, fresh)
+        fresh = history.find(wanted) if wanted else []
+        found |= {span.id: span for span in fresh}
+    for id in sorted(valid):
+        yield line.version(found[id], gone[id], valid[id])
+
+
+def _stand_on(
+    found: Mapping[int, Span],
+    gone: dict[int, int],
+    valid: Mapping[int, Document],
+    fresh: Iterable[Span],
+) -> set[int]:
+    """Rule 23: where a content is invalid, the one before it stands on as long as it does.
+
+    Goes back along each line of contents, newest first; returns those that must be read first.
+    """
+    unread: set[int] = set()
+    for span in sorted((s for s in fresh if s.id not in valid), key=lambda s: -s.id):
+        before = span.previous
+        if before == NONE:
+            continue
+        gone[before] = gone[span.id]
+        if before not in found:
+            unread.add(before)
+    return unread
+
+
+def older(line: Line, since: int, documents: Documents) -> Iterator[Version[Document]]:
+    """What went before commit number `since`, newest first, read in small parts as it is asked
+    for. How long an invalid successor kept one standing is not followed so far back."""
+    batch: list[Span] = []
+    for span in line.history.went():
+        if span.gone >= since or not span.blob:
+            continue
+        batch.append(span)
+        if len(batch) == 200:
+            yield from _batch(line, batch, documents)
+            batch = []
+    yield from _batch(line, batch, documents)
+
+
+def _batch(line: Line, batch: list[Span], documents: Documents) -> Iterator[Version[Document]]:
+    valid = documents(batch)
+    for span in batch:
+        if span.id in valid:
+            yield line.version(span, span.gone, valid[span.id])

@@ -1,0 +1,91 @@
+"""The history up to a commit: remembered as far as the cache goes, walked from there.
+
+What is remembered is used only where it provably lies on the main line that is asked for.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from reconciler.errors import ReconcilerError
+from reconciler.repository.cache import Cache, code
+from reconciler.repository.configuration import FILE
+from reconciler.repository.git import REGULAR, Git
+from reconciler.repository.history import History, fields, flat, joined, unflat
+from reconciler.repository.paths import FOLDERS, kind_of
+
+_PART = 5_000  # spans in one remembered part of what ended: most runs need only the newest
+_REFRESH = 200  # commits that are walked again on each run before they are remembered too
+
+
+def walk(git: Git, tip: str, cache: Cache) -> History:
+    """Raises InputError when git fails, ReconcilerError when the walk does not lead to the tree."""
+    known = cache.tip()
+    history = _remembered(cache, known) if known else None
+    if history is not None:
+        start = len(history.commits)
+        if _extended(git, tip, history):
+            if len(history.commits) - start > _REFRESH:
+                _remember(cache, history)
+            return history
+    history = History()
+    history.feed(git.first_parents(tip))
+    _prove(git, tip, history)
+    _remember(cache, history)
+    return history
+
+
+def _extended(git: Git, tip: str, history: History) -> bool:
+    """Walk from the remembered tip to `tip`; False where it does not lie on this main line."""
+    if history.tip == tip:
+        return True
+    if git.says("cat-file", "-e", history.tip) is None:
+        return False
+    commits = list(git.first_parents(tip, after=history.tip))
+    if not commits or commits[0].parent != history.tip:
+        return False
+    if any(b.parent != a.id for a, b in pairwise(commits)):
+        return False
+    history.feed(commits)
+    return history.tip == tip
+
+
+def _prove(git: Git, tip: str, history: History) -> None:
+    """The contents that stand at the end of the walk are those of the commit, file by file."""
+    tree = {e.path: e for e in git.tree(tip, FILE, *FOLDERS) if kind_of(e.path) is not None}
+    there = {path: e.blob for path, e in tree.items() if e.mode in REGULAR}
+    odd = tree.keys() ^ history.live.keys()
+    odd |= {path for path, s in history.live.items() if s.blob and there.get(path) != s.blob}
+    if odd:
+        what = f"the history of {min(odd)} does not lead to what {tip[:12]} holds"
+        raise ReconcilerError(f"{what}; this is a bug: please report it with `git --version`")
+
+
+def _remembered(cache: Cache, tip: str) -> History | None:
+    parts = cache.history(tip)
+    try:
+        made_by, spans, count = fields(parts["head"])
+        if made_by != code():
+            return None
+        commits = fields(parts["commits"])
+        half = len(commits) // 2
+        live = {span.path: span for span in unflat(parts["live"])}
+        ended = [parts[f"ended{number}"] for number in range(int(count))]
+        times = [int(time) for time in commits[half:]]
+        past = list(unflat(parts["configurations"]))
+        history = History(commits[:half], times, live, [], ended, past, int(spans))
+    except (KeyError, ValueError):
+        return None
+    return history if history.tip == tip and len(history.times) == half else None
+
+
+def _remember(cache: Cache, history: History) -> None:
+    ended = history.ended
+    new = [flat(ended[i : i + _PART]) for i in range(0, len(ended), _PART)]
+    every = [*history.parts, *new]
+    parts = {f"ended{number}": part for number, part in enumerate(every)}
+    parts["live"] = flat(history.live.values())
+    parts["configurations"] = flat(history.configurations)
+    parts["commits"] = joined([*history.commits, *map(str, history.times)])
+    parts["head"] = joined([code(), str(history.spans), str(len(every))])
+    cache.remember_history(history.tip, parts)

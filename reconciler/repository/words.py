@@ -1,0 +1,32 @@
+"""Small pieces of wording that errors share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A fix, "" when no right word is near."""
+    near = nearest(word, known)
+    return f"did you mean `{near}`?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    folded = {k.lower().replace("-", "_"): k for k in known}
+    near = get_close_matches(word.lower().replace("-", "_"), list(folded), 1, 0.6)
+    return folded[near[0]] if near else ""
+
+
+def ticked(words: Iterable[str], conjunction: str = "or") -> str:
+    each = [f"`{word}`" for word in words]
+    if len(each) < 2:
+        return "".join(each)
+    return f"{', '.join(each[:-1])} {conjunction} {each[-1]}"
+
+
+def shown(value: object) -> str:
+    """A value as it stands in an error: short, on one line, with nothing that a terminal obeys."""
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    return text if len(text) <= 80 else text[:77] + "..."
