@@ -91,7 +91,8 @@ def last_admin(plan: Plan, facts: Facts) -> Iterator[Held]:
             removals[entitlement].append(change)
     for entitlement, changes in removals.items():
         leaving = {c.assignment.principal.id for c in changes}
-        if not (facts.holders(entitlement) | gains[entitlement]) - leaving:
+        before = facts.holders(entitlement)  # whom the system itself has not cut off already
+        if before & leaving and not (before | gains[entitlement]) - leaving:
             reason = f"nobody would be left with {entitlement.role} on {entitlement.resource}"
             yield from (Held(change, "last-admin", reason) for change in changes)
 

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.model import Assignment, Cause, Claim, Entitlement, Limits, Observed, Plan
 from reconciler.planning.guards import RELEASABLE, Facts, guard, names
-from tests.build import MARKED, PLAIN, assignment, can, claim, live, planned, told
+from tests.build import MARKED, NOW, PLAIN, assignment, can, claim, live, planned, told
 
 Claims = list[tuple[Assignment, Claim]]
 
@@ -25,7 +25,9 @@ def guarded(
 
     def holders(entitlement: Entitlement) -> frozenset[str]:
         return frozenset(
-            r.assignment.principal.id for r in rows if r.assignment.entitlement == entitlement
+            r.assignment.principal.id
+            for r in rows
+            if r.assignment.entitlement == entitlement and (r.until is None or r.until > NOW)
         )
 
     drawn = planned(said, rows)
@@ -107,19 +109,25 @@ def test_rule_6_the_reconciler_keeps_its_own_access() -> None:
 
 
 def test_rule_6_the_last_admin_stays() -> None:
-    said = [claim(assignment("ann", "admin"), -5, -1), claim(assignment("bob", "admin"), -5, -1)]
-    rows = [live(of, until=-1) for of, _ in said]
+    ann, bob = assignment("ann", "admin", PLAIN), assignment("bob", "admin", PLAIN)
+    said = [claim(ann, -5, -1), claim(bob, -5, -1)]
+    rows = [live(of) for of, _ in said]
     p = guarded(said, rows)
     assert {h.guard for h in p.held} == {"last-admin"}
     assert len(p.held) == 2
 
 
 def test_rule_6_an_admin_may_go_when_another_stays_or_comes() -> None:
+    over = claim(assignment("ann", "admin", PLAIN), -5, -1)
+    other = live(assignment("root", "admin", PLAIN))
+    assert guarded([over], [live(over[0]), other]).held == ()
+    coming = claim(assignment("bob", "admin", PLAIN))
+    assert guarded([over, coming], [live(over[0])]).held == ()
+
+
+def test_rule_6_sweeping_an_admin_whom_the_system_cut_off_already_takes_nothing_away() -> None:
     over = claim(assignment("ann", "admin"), -5, -1)
-    other = live(assignment("root", "admin"), marked=False)
-    assert guarded([over], [live(over[0], until=-1), other]).held == ()
-    coming = claim(assignment("bob", "admin"))
-    assert guarded([over, coming], [live(over[0], until=-1)]).held == ()
+    assert told(guarded([over], [live(over[0], until=-1)])) == ["remove ann admin (expired)"]
 
 
 def test_a_person_may_overrule_the_counting_guards_and_only_those() -> None:
