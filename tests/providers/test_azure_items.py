@@ -87,6 +87,7 @@ def test_a_resource_and_a_nested_one_are_scopes() -> None:
         "/subscriptions/payments//resourceGroups/a",
         "/subscriptions/payments/resourceGroups/a/providers/Microsoft.Storage",
         "/subscriptions/payments/resourceGroups/a/providers/Microsoft.Storage/storageAccounts",
+        "/subscriptions/payments/resourceGroups/a/providers/Microsoft.Sql/servers/one/databases",
         "/subscriptions/payments/widgets/a",
         "/providers/Microsoft.Management/managementGroups",
         "/providers/Microsoft.Management/managementGroups/acme/subscriptions",

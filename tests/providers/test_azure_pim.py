@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from azure.mgmt.authorization.v2020_10_01.models import RoleAssignmentSchedule
 
 from reconciler.model import Action, Assignment, Cause, Change, Observed
+from reconciler.providers.azure import marks
+from reconciler.providers.azure.rows import Row, with_schedules
 from reconciler.providers.azure.system import Azure
 from reconciler.sandbox.azure import LocalAzure, seed
 from reconciler.sandbox.azure.pim import Request
@@ -210,6 +214,30 @@ def test_a_request_that_is_never_carried_out_is_an_error(tenant: Tenant) -> None
     assert "PIM is still busy with an earlier request; the next run tries again" in error
 
 
+def test_a_removal_that_is_never_carried_out_is_an_error(tenant: Tenant) -> None:
+    carried_out(tenant.system, add(tenant.wanted, hours(2)))
+    [live] = tenant.rows
+    tenant.later(minutes=6)
+    tenant.local.pim.delay = timedelta(minutes=30)
+    [error] = carried_out(tenant.system, remove(live), patience=0.3)
+    assert "PIM took the request, and has not carried it out yet" in error
+
+
+def test_what_ended_between_the_look_and_the_request_is_removed(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried_out(tenant.system, add(tenant.wanted, hours(2)))
+    [live] = tenant.rows
+    ask = tenant.local.pim.ask
+
+    def late(request: Request, scope: str) -> Request:
+        tenant.later(hours=3)
+        return ask(request, scope)
+
+    monkeypatch.setattr(tenant.local.pim, "ask", late)
+    assert carried_out(tenant.system, remove(live)) == [""]
+
+
 def test_a_request_whose_answer_got_lost_is_made_once(tenant: Tenant) -> None:
     tenant.faults.arm(Fault("azure", "PUT *ScheduleRequests/*", FaultKind.DROP))
     assert carried_out(tenant.system, add(tenant.wanted, hours(1))) == [""]
@@ -229,7 +257,10 @@ def test_access_made_before_pim_was_switched_on_stays_ours_and_gets_an_end(tenan
 def test_access_made_before_pim_was_switched_on_can_be_removed_at_once(tenant: Tenant) -> None:
     without = replace(tenant.system, settings=replace(tenant.system.settings, pim=False))
     carried_out(without, add(tenant.wanted, hours(1)))
-    assert carried_out(tenant.system, remove(tenant.rows[0])) == [""]
+    live = tenant.rows[0]
+    tenant.faults.clear()
+    assert carried_out(tenant.system, remove(live)) == [""]
+    assert "DELETE roleAssignments" in asked(tenant.faults)
     assert tenant.rows == []
 
 
@@ -268,3 +299,45 @@ def test_a_role_change_waits_for_no_removal(tenant: Tenant) -> None:
     gone = replace(remove(tenant.rows[0]), cause=Cause.WITHDRAWN)
     assert carried_out(tenant.system, gone) == [""]
     assert oid(ALICE) in tenant.local.holders(seed.RG_PAYMENTS, "Contributor")
+
+
+def schedule(**more: object) -> RoleAssignmentSchedule:
+    fields: dict[str, object] = {
+        "scope": seed.RG_PAYMENTS.upper(),
+        "role_definition_id": f"/providers/x/roleDefinitions/{seed.READER}",
+        "principal_id": oid(ALICE),
+        "role_assignment_schedule_request_id": "/requests/11111111-1111-4111-8111-111111111111",
+        "member_type": "Direct",
+        "status": "Provisioned",
+        "end_date_time": hours(1),
+    }
+    return RoleAssignmentSchedule(**{**fields, **more})
+
+
+def joined(*schedules: RoleAssignmentSchedule) -> tuple[datetime | None, bool]:
+    scope = seed.RG_PAYMENTS.lower().replace("resourcegroups", "resourceGroups")
+    row = Row("id", scope, seed.READER, "role", oid(ALICE), "User", "", "", None)
+    [row] = with_schedules([row], schedules)
+    return row.until, row.requested
+
+
+def test_a_row_has_the_end_of_its_own_schedule_and_no_other() -> None:
+    ours = "/requests/" + marks.request_name(UUID(int=7))
+    assert joined(schedule()) == (hours(1), False)
+    assert joined(schedule(role_assignment_schedule_request_id=ours)) == (hours(1), True)
+    for other in (
+        schedule(member_type="Group"),
+        schedule(member_type="Inherited"),
+        schedule(status="Revoked"),
+        schedule(role_assignment_schedule_request_id=None),
+        schedule(condition="@x"),
+        schedule(principal_id="x"),
+        schedule(scope=seed.SUB_PAYMENTS),
+    ):
+        assert joined(other) == (None, False)
+
+
+def test_an_activation_by_the_person_does_not_hide_our_own_schedule() -> None:
+    ours = schedule(role_assignment_schedule_request_id="/r/" + marks.request_name(UUID(int=7)))
+    activated = schedule(assignment_type="Activated", end_date_time=hours(8))
+    assert joined(ours, activated) == joined(activated, ours) == (hours(1), True)

@@ -178,6 +178,15 @@ def test_a_certificate_that_is_not_there_is_an_error(azure: tuple[Azure, Faults]
         rows(connect("azure", settings))
 
 
+def test_a_federated_token_that_is_not_there_is_an_error(
+    azure: tuple[Azure, Faults], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, _ = azure
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", "/nowhere/token")
+    with pytest.raises(ProviderError, match="/nowhere/token"):
+        rows(system)
+
+
 def test_a_server_that_we_do_not_trust_gets_no_token(
     azure: tuple[Azure, Faults], monkeypatch: pytest.MonkeyPatch
 ) -> None:

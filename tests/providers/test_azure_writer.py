@@ -99,6 +99,14 @@ def test_access_that_somebody_else_made_since_the_plan_is_not_taken_over(tenant:
     assert tenant.row == before
 
 
+def test_our_row_on_the_subscription_is_not_the_one_that_is_in_the_way(tenant: Tenant) -> None:
+    above = assignment(tenant.system, {"scope": seed.SUB_PAYMENTS, "role": "Reader"})
+    assert carried_out(tenant.system, add(above)) == [""]
+    tenant.local.give(seed.RG_PAYMENTS, "Reader", oid(ALICE))
+    [error] = carried_out(tenant.system, add(tenant.wanted))
+    assert "already held by another assignment" in error
+
+
 def test_the_same_access_under_a_name_that_is_not_ours_but_marked_is_ours(tenant: Tenant) -> None:
     tenant.local.give(seed.RG_PAYMENTS, "Reader", oid(ALICE), f"jit:{tenant.wanted.id}")
     assert carried_out(tenant.system, add(tenant.wanted)) == [""]

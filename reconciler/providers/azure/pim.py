@@ -52,19 +52,16 @@ class PimRequests:
     def set(self, change: Change, role: Role) -> None:
         """Make the assignment, or move its end. Raises ProviderError."""
         row = self._row(change, role.guid)
-        if change.action is Action.ADD:
-            if row and not self._rows.observed(row).marker and not row.condition:
-                raise refusal(change, TAKEN)
-            kind = "AdminAssign"
-        else:
-            kind = "AdminUpdate"
         if row and self._right(row, change.until):
             return
+        now = self._rows.observed(row) if row else None
         if change.action is not Action.ADD:
-            check_same(change, self._rows.observed(row) if row else None)
-        elif row and self._rows.observed(row).marker:
+            check_same(change, now)
+            self._ask(change, "AdminUpdate", role.id)
+        elif now and now.marker:
             raise refusal(change, MOVED)
-        self._ask(change, kind, role.id)
+        else:
+            self._ask(change, "AdminAssign", role.id)  # PIM refuses what somebody else holds
         if not seen(lambda: self._is_set(change, role.guid), self._patience):
             raise refusal(change, "PIM took the request, and has not carried it out yet")
 

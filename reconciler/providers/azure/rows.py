@@ -92,7 +92,7 @@ class Rows:
             f"list role assignment schedules of {scope}",
             lambda **page: schedules.list_for_scope(where, filter=kept, **page),
         )
-        return _with_schedules(rows, ends)
+        return with_schedules(rows, ends)
 
     def one(self, row_id: str) -> Row | None:
         """The role assignment of this id, without PIM's part. None when it is gone."""
@@ -144,7 +144,7 @@ def _row(found: Any) -> Row:
     )
 
 
-def _with_schedules(rows: Iterable[Row], schedules: Iterable[Any]) -> tuple[Row, ...]:
+def with_schedules(rows: Iterable[Row], schedules: Iterable[Any]) -> tuple[Row, ...]:
     """Each row with the end of its own schedule. Rows through groups or from above are not rows."""
     ends = {row.key: row for row in rows}
     for schedule in schedules:

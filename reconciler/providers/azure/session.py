@@ -108,8 +108,8 @@ class Session:
         """The SDK's errors as ProviderError, with ARM's own words."""
         try:
             yield
-        # ValueError: an answer that is not what it should be. OSError: a certificate not to be read.
-        except (AzureError, ValueError, OSError) as e:
+        # ValueError: an answer that is not what it should be
+        except (AzureError, ValueError) as e:
             raise ProviderError(self.name, action, said(e)) from e
 
     def claims(self) -> dict[str, Any]:
