@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,8 +49,8 @@ def command(
     """
     if release_held and not expect_hash:
         raise InputError("--release-held needs --expect-hash; write the hash that `plan` showed")
-    session = Session.open(repo, only, clock.now())
-    with _alone(session.git_dir), options.progress(plain=no_color) as progress:
+    with _alone(repo), options.progress(plain=no_color) as progress:
+        session = Session.open(repo, only, clock.now(), progress)
         situation = session.look(progress)
         plan = session.plan(situation)
         if expect_hash and plan.hash != expect_hash:
@@ -98,13 +99,13 @@ def _show(
 
 
 @contextmanager
-def _alone(git_dir: Path) -> Iterator[None]:
+def _alone(root: Path) -> Iterator[None]:
     """One writer at a time on this checkout (rule 20); across machines the workflow sees to it."""
-    with (git_dir / "access-reconciler.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ReconcilerError(
-                "another apply is running in this repository; wait for it"
-            ) from None
+    folder = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+    except BlockingIOError:
+        raise ReconcilerError("another apply runs in this repository; wait for its end") from None
+    finally:
+        os.close(folder)

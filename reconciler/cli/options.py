@@ -44,7 +44,7 @@ def output(*formats: str) -> Callable[[Command], Command]:
     )
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A time with a UTC offset."""
 
     name = "TIME"

@@ -46,9 +46,9 @@ def command(
     now = clock.now()
     if at is not None and at < now:
         raise InputError(f"--at {at.isoformat()} is in the past; write a time that is to come")
-    session = Session.open(repo, only, at or now)
     with options.progress(plain=no_color) as progress:
-        drawn = session.plan(session.look(progress))
+        session = Session.open(repo, only, at or now, progress)
+        drawn = session.plan(session.remembering(session.look(progress)))
     if out:
         out.write_text(as_json.plan(drawn) + "\n")
     if style == "json":

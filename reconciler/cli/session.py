@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,15 +11,16 @@ from pathlib import Path
 import click
 
 from reconciler.engine.connections import Connections
-from reconciler.engine.observe import Progress
+from reconciler.engine.observe import Progress, quiet
 from reconciler.engine.safety import Safety, draw_up
-from reconciler.engine.situation import Situation, look
+from reconciler.engine.situation import Situation, look, remembered
 from reconciler.errors import InputError, Problem
 from reconciler.model import Claim, Mode, Plan
 from reconciler.planning.guards import names
 from reconciler.planning.resolve import claims
-from reconciler.providers.base import ConfiguredSystem, Outcome
-from reconciler.repository import Loaded, load, older
+from reconciler.providers.base import Outcome
+from reconciler.repository import cache
+from reconciler.repository.load import Loaded, load
 
 FAILED, WRONG_INPUT, HELD, PENDING = 1, 2, 3, 10
 
@@ -27,39 +29,36 @@ FAILED, WRONG_INPUT, HELD, PENDING = 1, 2, 3, 10
 class Session:
     """One run at one moment. `problems` have been shown; what is right goes on without them."""
 
-    root: Path
     loaded: Loaded
     connections: Connections
     claims: tuple[Claim, ...]
-    only: frozenset[str]
     now: datetime
-    horizon: datetime
 
     @classmethod
-    def open(cls, root: Path, only: Sequence[str], now: datetime) -> Session:
+    def open(
+        cls, root: Path, only: Sequence[str], now: datetime, progress: Progress = quiet
+    ) -> Session:
         """Raises InputError when nothing can be done: no repository, no valid configuration."""
-        loaded = load(root, now)
+        loaded = load(
+            root,
+            now=now,
+            cache=cache.folder(os.environ),
+            progress=lambda done, total: progress("checking files", done, total),
+        )
         for problem in loaded.problems:
             click.echo(str(problem), err=True)
-        configuration = loaded.configuration
-        if configuration is None:
-            raise InputError("reconciler.yaml has never been valid; run `reconciler validate`")
-        known = {s.system.name for s in configuration.systems}
-        if strange := set(only) - known:
+        systems = {s.system.name: s for s in loaded.configuration.systems}
+        if strange := set(only) - systems.keys():
             raise InputError(
-                f"there is no system {min(strange)!r}; write one of {', '.join(sorted(known))}"
+                f"there is no system {min(strange)!r}; write one of {', '.join(sorted(systems))}"
             )
-        chosen = frozenset(only) or known
-        horizon = now - configuration.lookback
-        found = claims(loaded.grants, loaded.bundles, loaded.directory, horizon)
+        chosen = frozenset(only) or frozenset(systems)
+        found = claims(loaded.grants, loaded.bundles, loaded.directory, loaded.horizon)
         return cls(
-            root,
             loaded,
-            Connections(_chosen(configuration.systems, chosen)),
+            Connections(system for name, system in systems.items() if name in chosen),
             tuple(c for c in found if c.entitlement.system in chosen),
-            chosen,
             now,
-            horizon,
         )
 
     @property
@@ -72,11 +71,27 @@ class Session:
 
     def safety(self, released: frozenset[str] = frozenset()) -> Safety:
         configuration = self.loaded.configuration
-        assert configuration is not None
         return Safety(configuration.limits, names(configuration.protected), released)
 
     def look(self, progress: Progress) -> Situation:
-        return look(self.claims, self.connections, self.now, self.horizon, progress)
+        return look(self.claims, self.connections, self.now, self.loaded.horizon, progress)
+
+    def remembering(self, situation: Situation) -> Situation:
+        """The same, with the grants from before the look-back on what nobody seems to have
+        declared: they take no part in decisions, but a leftover should be told its grant's name.
+        """
+        strange = {
+            f.observed.assignment.entitlement.key
+            for f in situation.plan(self.connections).foreign
+            if not f.note
+        }
+        if not strange:
+            return situation
+        loaded = self.loaded
+        old = claims(loaded.archive.grants(), loaded.bundles, loaded.directory, loaded.horizon)
+        return remembered(
+            situation, (c for c in old if c.entitlement.key in strange), self.connections
+        )
 
     def plan(self, situation: Situation, released: frozenset[str] = frozenset()) -> Plan:
         return draw_up(situation, self.connections, self.safety(released))
@@ -88,19 +103,3 @@ class Session:
         if self.problems:
             return WRONG_INPUT
         return HELD if plan.held else 0
-
-
-def _chosen(
-    systems: Iterable[ConfiguredSystem], chosen: frozenset[str]
-) -> tuple[ConfiguredSystem, ...]:
-    return tuple(s for s in systems if s.system.name in chosen)
-
-
-def named_by_older(session: Session, situation: Situation, plan: Plan) -> tuple[Claim, ...]:
-    """Claims from before the look-back on what the plan calls foreign, to name the old grant."""
-    strange = {f.observed.assignment.entitlement.key for f in plan.foreign if not f.note}
-    if not strange:
-        return ()
-    before = older(session.root, session.now)
-    found = claims(before, session.loaded.bundles, session.loaded.directory, session.horizon)
-    return tuple(c for c in found if c.entitlement.key in strange)

@@ -28,9 +28,9 @@ def command(
     no_color: bool,
 ) -> int:
     """List access as git and the systems say it together: active, pending, upcoming, left over."""
-    session = Session.open(repo, only, clock.now())
     with options.progress(plain=no_color) as progress:
-        situation = session.look(progress)
+        session = Session.open(repo, only, clock.now(), progress)
+        situation = session.remembering(session.look(progress))
         plan = session.plan(situation)
     lines = tuple(
         line

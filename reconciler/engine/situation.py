@@ -11,6 +11,7 @@ from reconciler.engine.identify import canonical, identify
 from reconciler.engine.observe import Progress, Reading, observe, quiet
 from reconciler.errors import ProviderError
 from reconciler.model import (
+    Assignment,
     Claim,
     Declaration,
     Entitlement,
@@ -28,6 +29,7 @@ class Situation:
 
     now: datetime
     horizon: datetime
+    pairs: tuple[tuple[Assignment, Claim], ...]
     says: Declaration
     reading: Reading
     exclusive: frozenset[str]
@@ -74,12 +76,20 @@ def look(
     return Situation(
         now,
         horizon,
+        known.pairs,
         _within(says, reading, connections),
         reading,
         frozenset(e.key for e in exclusive if e.system not in known.strangers),
         (*known.unknown, *failed, *reading.unknown),
         known.warnings,
     )
+
+
+def remembered(situation: Situation, older: Iterable[Claim], connections: Connections) -> Situation:
+    """The situation with claims that ended before the horizon; nobody new is asked to be known."""
+    known = identify(older, connections, situation.now)
+    says = declaration((*situation.pairs, *known.pairs), situation.now)
+    return replace(situation, says=_within(says, situation.reading, connections))
 
 
 def _exclusive(connections: Connections) -> tuple[set[Entitlement], list[Unknown]]:
