@@ -5,6 +5,8 @@ Overwrites only what it wrote itself, so that what a person tried there is kept.
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,17 +41,7 @@ def write_access_repository(path: Path, served: Mapping[str, Served]) -> None:
     copy = path.parent / "reconciler.yaml.written"
     text = _configuration(served)
     if not path.exists():
-        files = access_repository(
-            "acme", Forge.GITHUB, tuple(served), Project("acme/access-reconciler")
-        )
-        for file in files + editor_schemas():
-            (path / file.path).parent.mkdir(parents=True, exist_ok=True)
-            (path / file.path).write_text(file.text)
-        configuration.write_text(text)
-        (path / "directory" / "people.yaml").write_text(_directory(tuple(served)))
-        _git(path, "init", "-q", "-b", "main")
-        _git(path, "add", "-A")
-        _git(path, "commit", "-q", "-m", "A new access repository, for the local systems")
+        _make(path, served, text)
     elif configuration.read_text() != text:
         if not copy.exists() or configuration.read_text() != copy.read_text():
             raise InputError(
@@ -59,6 +51,25 @@ def write_access_repository(path: Path, served: Mapping[str, Served]) -> None:
         configuration.write_text(text)
         _git(path, "commit", "-q", "-m", "The local systems moved", "--", "reconciler.yaml")
     copy.write_text(text)
+
+
+def _make(path: Path, served: Mapping[str, Served], configuration: str) -> None:
+    """Beside its place, so that what is in its place is always whole."""
+    draft = path.with_name(path.name + ".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    project = Project("acme/access-reconciler")
+    files = access_repository("acme", Forge.GITHUB, tuple(served), project) + editor_schemas()
+    texts = {file.path: file.text for file in files} | {
+        "reconciler.yaml": configuration,
+        "directory/people.yaml": _directory(tuple(served)),
+    }
+    for name, text in texts.items():
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
+        (draft / name).write_text(text)
+    _git(draft, "init", "-q", "-b", "main")
+    _git(draft, "add", "-A")
+    _git(draft, "commit", "-q", "-m", "A new access repository, for the local systems")
+    draft.rename(path)
 
 
 def _configuration(served: Mapping[str, Served]) -> str:
@@ -110,6 +121,8 @@ def _yaml(data: object) -> str:
 
 def _git(path: Path, *arguments: str) -> None:
     command = ["git", "-C", str(path), *_AUTHOR, *_PLAIN, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Within a hook git says in GIT_DIR which repository it is about: not about this one.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"git {arguments[0]} failed in {path}: {done.stderr.strip()}")

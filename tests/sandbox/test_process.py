@@ -113,14 +113,24 @@ def test_what_is_no_fault_is_refused(running: Running) -> None:
     assert "explode" in answer.json()["error"]
 
 
-def test_the_env_file_is_what_a_shell_sources(running: Running) -> None:
-    script = (
-        f"source {running.env_file} && {sys.executable} -c 'import os; print(dict(os.environ))'"
-    )
+def test_the_env_file_gives_a_shell_throw_away_credentials_and_takes_real_ones_away(
+    running: Running,
+) -> None:
+    show = f"{sys.executable} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
+    before = {"AWS_SESSION_TOKEN": "real", "AZURE_CLIENT_SECRET": "real", "PLAIN": "kept"}
     said = subprocess.run(
-        ["bash", "-c", script], env={}, capture_output=True, text=True, check=True
+        ["bash", "-c", f"source {running.env_file} && {show}"],
+        env=before,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
-    assert all(f"{key!r}: {value!r}" in said for key, value in running.env.items())
+    after = json.loads(said)
+    assert "real" not in after.values()
+    assert after["PLAIN"] == "kept"
+    inherited = running.environment(before)
+    assert running.env.items() <= inherited.items() <= after.items()
+    assert "real" not in inherited.values()
 
 
 def test_the_access_repository_points_at_the_local_systems_and_enforces(running: Running) -> None:
@@ -143,6 +153,12 @@ def test_the_access_repository_knows_the_accounts_that_nobody_can_look_up(runnin
     }
     write(running, accounts["dave@example.com"], "read")
     assert "dave" in {row.principal for row in running.control.rows()}
+
+
+def test_the_access_repository_is_valid(running: Running) -> None:
+    command = [sys.executable, "-m", "reconciler", "validate"]
+    done = subprocess.run(command, cwd=running.access, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_one_home_holds_one_sandbox(running: Running) -> None:
@@ -216,8 +232,8 @@ def test_a_background_sandbox_answers_when_start_returns_and_is_gone_when_stop_d
         running.control.rows()
 
 
-def test_stop_never_ends_a_process_that_does_not_prove_to_be_the_sandbox(running: Running) -> None:
-    with subprocess.Popen(["sleep", "60"]) as bystander:
+def test_stop_never_ends_a_process_that_does_not_prove_to_be_the_sandbox(tmp_path: Path) -> None:
+    with background.child(tmp_path, ONE) as running, subprocess.Popen(["sleep", "60"]) as bystander:
         file = running.home / "sandbox.json"
         said = json.loads(file.read_text())
         file.write_text(json.dumps({**said, "pid": bystander.pid}))
@@ -225,6 +241,7 @@ def test_stop_never_ends_a_process_that_does_not_prove_to_be_the_sandbox(running
             with pytest.raises(ReconcilerError, match="nothing was stopped"):
                 background.stop(running.home)
             assert bystander.poll() is None
+            assert call(running).ok
         finally:
             bystander.kill()
 
@@ -258,7 +275,9 @@ def test_a_child_ends_when_its_parent_dies(tmp_path: Path) -> None:
     deadline = time.monotonic() + 10
     while is_held(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not is_held(tmp_path)
+    if is_held(tmp_path):
+        background.stop(tmp_path)
+        pytest.fail("it outlived its parent")
 
 
 def test_a_child_that_cannot_start_says_why(tmp_path: Path) -> None:
