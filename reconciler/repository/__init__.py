@@ -2,3 +2,9 @@
 
 `load` reads a commit for a run, `check` the working tree for `reconciler validate`.
 """
+
+from reconciler.repository.check import Checked, check
+from reconciler.repository.configuration import Configuration
+from reconciler.repository.load import Loaded, load, older
+
+__all__ = ["Checked", "Configuration", "Loaded", "check", "load", "older"]

@@ -67,22 +67,25 @@ class Source:
                     yield one, data
 
     def file(self, path: str) -> bytes | None:
-        """The bytes of a regular file, None for anything else; one byte more than any limit at
-        most, so that the size is still seen to be too much."""
+        """The bytes of a regular file, None for anything else. Of a huge one only so much that
+        its size is seen to be too much."""
         try:
-            handle = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(f"{self.root}/{path}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return None
-        with os.fdopen(handle, "rb", buffering=0) as file:
-            size = os.fstat(handle)
-            if not stat.S_ISREG(size.st_mode):
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
                 return None
-            data = b""
-            with suppress(OSError):
-                while len(data) <= LARGE and (more := file.read(LARGE + 1 - len(data))):
-                    data += more
-                return data
-        return None
+            size = min(status.st_size, LARGE)
+            data = os.read(handle, size + 1)
+            while len(data) <= size and (more := os.read(handle, size + 1 - len(data))):
+                data += more
+            return data
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
 
 
 def blob_id(data: bytes, like: str = "") -> str:

@@ -110,6 +110,11 @@ class Git:
             entries.append(Entry(mode, blob, path))
         return entries
 
+    def changed(self) -> list[str]:
+        """Tracked files whose bytes, kind or mode may differ from the index, by a look at their
+        times and sizes: a file that is not named here is as the index has it."""
+        return _split(self.ask("diff-files", "--name-only", "-z", "--ignore-submodules=none"))
+
     def untracked(self, *paths: str) -> list[str]:
         """Files that nobody added yet and nothing ignores; a folder that is a repository of its
         own ends in a slash."""

@@ -15,129 +15,142 @@ from typing import TypeVar, cast
 from reconciler.errors import InputError, Problem
 from reconciler.model import Bundle, DirectoryPage, Grant, Position, Version
 from reconciler.repository.cache import Cache
-from reconciler.repository.configuration import FILE, Configuration
-from reconciler.repository.contents import Progress, Source, undisturbed
+from reconciler.repository.configuration import FILE, LOOKBACK, Configuration
+from reconciler.repository.contents import Progress, Source, Wanted, undisturbed
 from reconciler.repository.documents import Reading
-from reconciler.repository.git import Git, at
+from reconciler.repository.git import at
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.history import History, Span
 from reconciler.repository.parse import Document, parse_configuration
-from reconciler.repository.paths import LATER, collisions, trouble
+from reconciler.repository.paths import LATER, Kind, collisions, trouble
 from reconciler.repository.references import Names, of_directory, of_grants
 from reconciler.repository.schemas import installed
 from reconciler.repository.timeline import settled
 from reconciler.repository.tree import Tree
-from reconciler.repository.versions import Line, older, recent
+from reconciler.repository.versions import Line, recent
+from reconciler.repository.versions import older as before
 from reconciler.repository.walk import walk
 
 Some = TypeVar("Some", Grant, Bundle, DirectoryPage)
 
 
-class InvalidFiles(InputError):
-    """Files that nothing can go on without; `problems` says what is wrong with them."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
-
-
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """`grants`, `bundles` and `directory` hold every version that stands, and every one that went
-    since `horizon`. `problems` are those of the files of this commit; what is invalid grants
-    nothing new, and its last valid version still stands."""
+    since `horizon`. `problems` are those of the files of this commit: what is invalid grants
+    nothing new, and its last valid version still stands. That holds for the configuration too;
+    None where it has never been valid, and then nothing else is read."""
 
     commit: str
-    configuration: Configuration
+    configuration: Configuration | None
     horizon: datetime
     grants: tuple[Version[Grant], ...]
     bundles: tuple[Version[Bundle], ...]
     directory: tuple[Version[DirectoryPage], ...]
     problems: tuple[Problem, ...]
-    archive: Archive
+    archive: Archive | None
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What went before the horizon, read when somebody asks."""
+    """Where `older` reads on."""
 
     line: Line
     since: int
     reading: Reading
 
-    def grants(self) -> Iterator[Version[Grant]]:
-        """Newest first: to name the grant behind an old leftover. How long an invalid successor
-        kept a version standing is not followed so far back."""
-        for version in older(self.line, self.since, self.reading.documents):
-            yield from _only([version], Grant)
-
 
 def load(
     root: Path,
-    horizon: datetime | None = None,
+    now: datetime,
     commit: str = "HEAD",
     *,
-    now: datetime | None = None,
+    horizon: datetime | None = None,
     cache: Path | None = None,
     schemas: Path | None = None,
     progress: Progress | None = None,
 ) -> Loaded:
-    """Everything for a run. Without `horizon` it is `now` less the configuration's `lookback`.
+    """Everything for a run at `now`.
 
-    `now` also bounds when something went, should a committer's clock run ahead. `cache` is a
-    folder (`cache.folder(environ)`); without one every run starts from nothing. Raises InputError:
-    no git repository, a shallow clone, no commit, no configuration; InvalidFiles (an InputError)
-    where reconciler.yaml is wrong.
+    Without `horizon` it is `now` less the configuration's `lookback`. `cache` is a folder
+    (`cache.folder(environ)`); without one every run starts from nothing. Raises InputError: no git
+    repository, a shallow clone, no commit, no reconciler.yaml.
     """
     with undisturbed():
         git = at(root)
         tip = git.commit(commit)
-        configuration, grammar = configured(git, tip, schemas or installed())
-        if horizon is None:
-            if now is None:
-                raise ValueError("load needs a horizon, or now to reckon it from")
-            horizon = now - configuration.lookback
-        store = Cache(cache, root)
+        source, store = Source(root, git), Cache(cache, root)
         try:
             history = walk(git, tip, store)
-            reading = Reading(Source(root, git), grammar, store, history, progress)
+            configuration, grammar, problems = _configured(history, source, schemas or installed())
+            lookback = configuration.lookback if configuration else LOOKBACK
+            since = horizon or now - lookback
+            if configuration is None:
+                return Loaded(tip, None, since, (), (), (), problems, None)
+            reading = Reading(source, grammar, store, history, progress)
+            line = Line(history, settled(history.times), now)
+            archive = Archive(line, bisect_left(line.times, int(since.timestamp())), reading)
             others = [*git.top(tip), *(entry.path for entry in git.tree(tip, *LATER))]
-            return _loaded(tip, configuration, horizon, now, history, others, reading)
+            return _loaded(tip, configuration, since, archive, problems, others)
         finally:
             store.close()
 
 
-def configured(git: Git, commit: str, schemas: Path) -> tuple[Configuration, Grammar]:
-    """reconciler.yaml as the commit has it."""
-    data = git.blob(commit, FILE)
-    if data is None:
+def older(loaded: Loaded) -> Iterator[Version[Grant]]:
+    """Every valid version of a grant that went before the horizon, newest first, read as far as it
+    is asked for: to name the grant behind an old leftover. How long an invalid successor kept one
+    standing is not followed so far back."""
+    archive = loaded.archive
+    if archive is not None:
+        for version in before(archive.line, archive.since, archive.reading.documents):
+            yield from _only([version], Grant)
+
+
+def _configured(
+    history: History, source: Source, schemas: Path
+) -> tuple[Configuration | None, Grammar, tuple[Problem, ...]]:
+    """The configuration that stands, its grammar, and what is wrong with that of the commit."""
+    now = history.live.get(FILE)
+    if now is None:
         raise InputError(
-            f"there is no {FILE} in commit {commit[:12]}; `reconciler init` writes one"
+            f"there is no {FILE} in commit {history.tip[:12]}; `reconciler init` writes one"
         )
-    configuration, grammar, problems = parse_configuration(data, schemas)
-    if configuration is None:
-        raise InvalidFiles(problems)
-    return configuration, grammar
+    if not now.blob:
+        return None, Grammar(schemas), (_irregular(FILE),)
+    found = _parsed(now, source, schemas)
+    problems = found[2]
+    for span in reversed(history.configurations):
+        if found[0] is not None:
+            break
+        if span.blob:
+            found = _parsed(span, source, schemas)
+    return found[0], found[1], problems
+
+
+def _parsed(
+    span: Span, source: Source, schemas: Path
+) -> tuple[Configuration | None, Grammar, tuple[Problem, ...]]:
+    wanted = Wanted(Kind.CONFIGURATION, span.path, span.blob)
+    [(_, data)] = source.read([wanted])
+    return parse_configuration(data, schemas)
 
 
 def _loaded(
     tip: str,
     configuration: Configuration,
     horizon: datetime,
-    now: datetime | None,
-    history: History,
+    archive: Archive,
+    problems: Iterable[Problem],
     others: Iterable[str],
-    reading: Reading,
 ) -> Loaded:
-    line = Line(history, settled(history.times), now)
-    since = bisect_left(line.times, int(horizon.timestamp()))
-    versions = list(recent(line, since, reading.documents))
+    reading = archive.reading
+    versions = list(recent(archive.line, archive.since, reading.documents))
     grants = _only(versions, Grant)
     bundles = _only(versions, Bundle)
     pages = _only(versions, DirectoryPage)
-    problems = _problems(history, others, reading, bundles, pages)
-    archive = Archive(line, since, reading)
-    return Loaded(tip, configuration, horizon, grants, bundles, pages, problems, archive)
+    found = _problems(reading.history, others, reading, bundles, pages)
+    every = tuple(sorted({*problems, *found}))
+    return Loaded(tip, configuration, horizon, grants, bundles, pages, every, archive)
 
 
 def _only(versions: Iterable[Version[Document]], kind: type[Some]) -> tuple[Version[Some], ...]:
@@ -165,10 +178,10 @@ def _problems(
     for path, page in standing.items():
         names.add(path, page)
     trees = Trees(reading, live)
-    found = [*refused, *collisions(live), *reading.problems(live.values())]
+    found: list[Problem] = [*refused, *collisions(live), *reading.problems(live.values())]
     found += of_grants(reading.mentions(live.values()), names, trees.of)
     found += of_directory(standing, names, trees.of)
-    return tuple(sorted(set(found)))
+    return tuple(found)
 
 
 def _irregular(path: str) -> Problem:

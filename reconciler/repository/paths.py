@@ -88,6 +88,9 @@ def collisions(paths: Iterable[str]) -> Iterator[Problem]:
 
 
 def _at_the_top(path: str) -> Problem | None:
+    if path.lower() in FOLDERS or path.lower() in LATER:
+        what = f"`{shown(path)}` is not a folder"
+        return _refused(path, what, "replace it with a folder of files", "irregular-file")
     if path != FILE and path.lower() in _CONFIGURATIONS:
         what = f"`{shown(path)}` is not read"
         return _refused(path, what, f"name it `{FILE}`", "extension")

@@ -1,0 +1,241 @@
+"""The files of a working tree -> everything that is wrong with them, without history or cloud.
+
+Reads what is tracked and what is new, not what git ignores. Works without git, too.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from reconciler.errors import InputError, Problem
+from reconciler.model import DirectoryPage, Position
+from reconciler.repository import characters
+from reconciler.repository.cache import Cache
+from reconciler.repository.configuration import FILE
+from reconciler.repository.contents import (
+    Progress,
+    Rows,
+    Source,
+    Wanted,
+    blob_id,
+    parsed_again,
+    rows,
+    undisturbed,
+)
+from reconciler.repository.git import REGULAR, SUBMODULE, Git, tracked_by_git
+from reconciler.repository.grammar import Grammar
+from reconciler.repository.parse import Parsed, parse_configuration, read
+from reconciler.repository.paths import FOLDERS, LATER, Kind, collisions, kind_of, trouble
+from reconciler.repository.references import Names, of_directory, of_grants
+from reconciler.repository.rows import Mentions, Stale, decode, mentions
+from reconciler.repository.schemas import installed
+from reconciler.repository.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`files` were looked at, `grants` of them are grants or standing access."""
+
+    problems: tuple[Problem, ...]
+    files: int
+    grants: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One path of the working tree. `blob` is "" where the file must be read to know it; `odd`
+    says what it is when it is no regular file."""
+
+    path: str
+    blob: str = ""
+    odd: str = ""
+
+
+def check(
+    root: Path,
+    only: Sequence[str] = (),
+    *,
+    cache: Path | None = None,
+    schemas: Path | None = None,
+    progress: Progress | None = None,
+) -> Checked:
+    """Every problem of every file, or of the files and folders `only` (paths within `root`); what
+    these refer to is read all the same. Raises InputError where there is no reconciler.yaml."""
+    git = Git(root) if tracked_by_git(root) else None
+    with undisturbed():
+        store = Cache(cache, root)
+        try:
+            return _Check(root, git, store, schemas or installed()).run(only, progress)
+        finally:
+            store.close()
+
+
+class _Check:
+    def __init__(self, root: Path, git: Git | None, cache: Cache, schemas: Path) -> None:
+        self.source, self.cache, self.schemas = Source(root, git), cache, schemas
+        self.grammar = Grammar(schemas)
+        self.rows: Rows = {}
+
+    def run(self, only: Sequence[str], progress: Progress | None) -> Checked:
+        every = {found.path: found for found in self.listed()}
+        problems = [*self.refused(every.values()), *self.configuration(every.get(FILE))]
+        documents = self.known(every.values())
+        self.rows = rows(self.source, documents.values(), self.grammar, self.cache, progress)
+        documents = {p: one for p, one in documents.items() if (one.kind, one.blob) in self.rows}
+        problems += self.own_problems(documents)
+        problems += self.cross_problems(documents)
+        chosen = [path for path in every if _chosen(path, only)]
+        problems = [p for p in problems if not only or _chosen(p.position.path, only)]
+        kinds = [kind_of(path) for path in chosen]
+        grants = sum(1 for kind in kinds if kind in (Kind.GRANT, Kind.STANDING))
+        files = sum(1 for kind in kinds if kind is not None)
+        return Checked(tuple(sorted(set(problems))), files, grants)
+
+    def listed(self) -> Iterator[Found]:
+        """Every path at the top and in the folders that mean something."""
+        if self.source.git is None:
+            yield from _walked(self.source.root)
+            return
+        git = self.source.git
+        folders = [*FOLDERS, *LATER]
+        changed = set(git.changed())
+        for entry in git.index():
+            top = entry.path.partition("/")[0]
+            if top in folders or "/" not in entry.path or top.lower() in folders:
+                yield from self._tracked(entry.path, entry.mode, entry.blob, changed)
+        for path in git.untracked():
+            yield self._new(path)
+
+    def _tracked(self, path: str, mode: str, blob: str, changed: set[str]) -> Iterator[Found]:
+        if mode == SUBMODULE:
+            yield Found(path, odd="a submodule")
+        elif path in changed:
+            if os.path.lexists(self.source.root / path):
+                yield self._new(path)
+        else:
+            yield Found(path, blob, "" if mode in REGULAR else "a symbolic link")
+
+    def _new(self, path: str) -> Found:
+        if path.endswith("/"):
+            return Found(path.rstrip("/"), odd="a git repository of its own")
+        return Found(path, odd=_odd(self.source.root / path))
+
+    def refused(self, every: Iterable[Found]) -> Iterator[Problem]:
+        good: list[str] = []
+        for found in every:
+            problem = trouble(found.path)
+            if problem is not None:
+                yield problem
+            elif found.odd and kind_of(found.path) is not None:
+                what = f"not a regular file but {found.odd}"
+                spot = Position(found.path)
+                yield Problem(spot, what, "replace it with a file", "irregular-file")
+            elif kind_of(found.path) is not None:
+                good.append(found.path)
+        yield from collisions(sorted(good))
+
+    def configuration(self, found: Found | None) -> tuple[Problem, ...]:
+        data = self.source.file(FILE) if found is not None and not found.odd else None
+        if data is None:
+            raise InputError(
+                f"there is no {FILE} in {self.source.root}; run in an access repository, "
+                "or make one with `reconciler init`"
+            )
+        _, self.grammar, problems = parse_configuration(data, self.schemas)
+        return problems
+
+    def known(self, every: Iterable[Found]) -> dict[str, Wanted]:
+        """What must be parsed, by path."""
+        wanted: dict[str, Wanted] = {}
+        for found in every:
+            kind = kind_of(found.path)
+            if kind in (None, Kind.CONFIGURATION) or found.odd or trouble(found.path):
+                continue
+            blob = found.blob
+            if not blob:
+                data = self.source.file(found.path)
+                if data is None:
+                    continue  # gone since it was listed
+                blob = blob_id(data)
+            assert kind is not None
+            wanted[found.path] = Wanted(kind, found.path, blob)
+        return wanted
+
+    def own_problems(self, documents: Mapping[str, Wanted]) -> Iterator[Problem]:
+        for path, one in documents.items():
+            if self.rows[one.kind, one.blob][0] == "P":
+                yield from self.parsed(path, one).problems
+
+    def parsed(self, path: str, one: Wanted) -> Parsed:
+        try:
+            return decode(path, self.rows[one.kind, one.blob], {})
+        except Stale:
+            row = self.rows[one.kind, one.blob] = parsed_again(self.source, one, self.grammar)
+            return decode(path, row, {})
+
+    def cross_problems(self, documents: Mapping[str, Wanted]) -> Iterator[Problem]:
+        stems = (p for p, one in documents.items() if one.kind is Kind.BUNDLE)
+        names = Names(
+            bundles=frozenset(PurePosixPath(path).stem for path in stems),
+            systems=frozenset(self.grammar.systems) | self.grammar.broken,
+        )
+        pages: dict[str, DirectoryPage] = {}
+        for path, one in documents.items():
+            if one.kind is Kind.DIRECTORY:
+                page = self.parsed(path, one).document
+                if isinstance(page, DirectoryPage):
+                    pages[path] = page
+                    names.add(path, page)
+        trees = _Trees(self.source, documents)
+        yield from of_directory(pages, names, trees.of)
+        yield from of_grants(self.mentions(documents), names, trees.of)
+
+    def mentions(self, documents: Mapping[str, Wanted]) -> Iterator[tuple[str, Mentions]]:
+        for path, one in documents.items():
+            said = mentions(self.rows[one.kind, one.blob])
+            if said is not None:
+                yield path, said
+
+
+@dataclass(frozen=True, slots=True)
+class _Trees:
+    source: Source
+    documents: Mapping[str, Wanted]
+
+    def of(self, path: str) -> Tree | None:
+        for _, data in self.source.read([self.documents[path]]):
+            return read(path, data, characters.LARGE)[0]
+        return None
+
+
+def _walked(root: Path) -> Iterator[Found]:
+    """Without git: everything but hidden folders."""
+    for name in sorted(os.listdir(root)):
+        top = root / name
+        if top.is_symlink() or not top.is_dir():
+            yield Found(name, odd=_odd(top))
+            continue
+        if name.lower() not in (*FOLDERS, *LATER):
+            continue
+        for folder, folders, files in os.walk(top):
+            for inner in sorted([*files, *(f for f in folders if (Path(folder) / f).is_symlink())]):
+                path = Path(folder) / inner
+                yield Found(path.relative_to(root).as_posix(), odd=_odd(path))
+
+
+def _odd(path: Path) -> str:
+    try:
+        mode = path.lstat().st_mode
+    except OSError as e:
+        return f"something unreadable ({e.strerror})"
+    if stat.S_ISREG(mode):
+        return ""
+    return "a symbolic link" if stat.S_ISLNK(mode) else "something else"
+
+
+def _chosen(path: str, only: Sequence[str]) -> bool:
+    return not only or any(path == o or path.startswith(o + "/") or o in ("", ".") for o in only)
