@@ -191,6 +191,13 @@ def test_access_that_somebody_else_made_is_not_taken_over(tenant: Tenant) -> Non
     assert tenant.requests == []
 
 
+def test_a_row_of_ours_that_the_plan_did_not_know_is_left_to_the_next(tenant: Tenant) -> None:
+    carried_out(tenant.system, add(tenant.wanted, hours(1)))
+    [error] = carried_out(tenant.system, add(tenant.wanted, hours(2)))
+    assert "changed since the plan" in error
+    assert [row.until for row in tenant.rows] == [hours(1)]
+
+
 def test_access_under_a_condition_is_in_the_way_and_said_to_be(tenant: Tenant) -> None:
     tenant.local.give(seed.RG_PAYMENTS, "Reader", oid(ALICE), condition="@Resource[…] x")
     assert [row.controller for row in tenant.rows] == ["condition"]
