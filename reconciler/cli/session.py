@@ -20,7 +20,7 @@ from reconciler.planning.guards import names
 from reconciler.planning.resolve import claims
 from reconciler.providers.base import Outcome
 from reconciler.repository import cache
-from reconciler.repository.load import Loaded, load
+from reconciler.repository.load import Loaded, load, older
 
 FAILED, WRONG_INPUT, HELD, PENDING = 1, 2, 3, 10
 
@@ -41,12 +41,14 @@ class Session:
         """Raises InputError when nothing can be done: no repository, no valid configuration."""
         loaded = load(
             root,
-            now=now,
+            now,
             cache=cache.folder(os.environ),
             progress=lambda done, total: progress("checking files", done, total),
         )
         for problem in loaded.problems:
             click.echo(str(problem), err=True)
+        if loaded.configuration is None:
+            raise InputError("reconciler.yaml has never been valid; nothing can be done before")
         systems = {s.system.name: s for s in loaded.configuration.systems}
         if strange := set(only) - systems.keys():
             raise InputError(
@@ -71,6 +73,7 @@ class Session:
 
     def safety(self, released: frozenset[str] = frozenset()) -> Safety:
         configuration = self.loaded.configuration
+        assert configuration is not None  # see `open`
         return Safety(configuration.limits, names(configuration.protected), released)
 
     def look(self, progress: Progress) -> Situation:
@@ -88,7 +91,7 @@ class Session:
         if not strange:
             return situation
         loaded = self.loaded
-        old = claims(loaded.archive.grants(), loaded.bundles, loaded.directory, loaded.horizon)
+        old = claims(older(loaded), loaded.bundles, loaded.directory, loaded.horizon)
         return remembered(
             situation, (c for c in old if c.entitlement.key in strange), self.connections
         )

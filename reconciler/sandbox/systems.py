@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import cast
 
 from reconciler.errors import InputError
-from reconciler.sandbox.local import LocalSystem
+from reconciler.sandbox.local import SERVICES, LocalSystem
 
 # name, also in reconciler.yaml -> "module:class"
 LOCAL_SYSTEMS = {
@@ -53,6 +53,8 @@ def make(name: str) -> LocalSystem:
 def account(system: str, login: str) -> str:
     """How a person or a service is known in a local system that cannot be asked for it."""
     match system:
+        case "aws":  # IAM knows no e-mail addresses; Identity Center is asked by them
+            return "role/deploy" if login in SERVICES else f"user/{login}"
         case "bitbucket":
             with needs_extra():
                 from reconciler.sandbox.bitbucket_cloud import User
