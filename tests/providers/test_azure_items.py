@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import jsonschema
 import pytest
+import yaml
 
 from reconciler.errors import ItemError
 from reconciler.providers.azure import connect, marks
@@ -151,6 +152,15 @@ def test_every_key_of_the_schema_is_described() -> None:
             described = SCHEMA["$defs"]["role"] if key == "role" else value
             assert described["title"], key
             assert described["description"], key
+
+
+def test_the_example_is_right() -> None:
+    schema = {"$ref": "#/$defs/item", "$defs": SCHEMA["$defs"]}
+    grant = yaml.safe_load(Path("examples/grants/azure.yaml").read_text())
+    for item in grant["access"]:
+        assert item.pop("system") == "azure"
+        jsonschema.validate(item, schema)
+        assert AZURE.item(item)[0].resource.startswith(f"/subscriptions/{SUBSCRIPTION}/")
 
 
 def test_tokens_are_never_sent_without_tls() -> None:
