@@ -27,6 +27,7 @@ from reconciler.sandbox.local import GROUPS, PEOPLE, SERVICES, Row, Served
 
 BOT = "reconciler"  # a system administrator: TOKEN is its HTTP access token
 TOKEN = "local-http-access-token"
+PASSWORD = "local-password"  # BOT's own: tokens are not taken by administrative calls
 PROJECTS = ("PAY",)
 REPOSITORIES = ("PAY/payments-api", "PAY/ledger")
 INSTANCE = Place("global", "")
@@ -95,7 +96,7 @@ class LocalBitbucketDc:
         url = self._server.start(self.name, faults, port)
         return Served(
             settings={"provider": "bitbucket-dc", "url": url},
-            env={"BITBUCKET_DC_TOKEN": TOKEN},
+            env={"BITBUCKET_DC_TOKEN": PASSWORD, "BITBUCKET_DC_USERNAME": BOT},
         )
 
     def stop(self) -> None:
@@ -136,8 +137,12 @@ class LocalBitbucketDc:
             raise Refusal(429, "You are being rate limited", "RateLimitedException")
 
     def _me(self, request: Request) -> str | None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return self.tokens.get(token) if scheme == "Bearer" else None
+        sent = request.authorization
+        if sent and sent.type == "basic" and (sent.username, sent.password) == (BOT, PASSWORD):
+            return BOT
+        if sent and sent.type == "bearer" and sent.token:
+            return self.tokens.get(sent.token)
+        return None
 
     def _signed(self, request: Request, response: Response) -> Response:
         if me := self._me(request):
@@ -200,6 +205,8 @@ class LocalBitbucketDc:
             )
 
     def _check_admin(self, request: Request, place: Place) -> None:
+        if place == INSTANCE and request.headers["Authorization"].startswith("Bearer"):
+            raise _not_permitted()  # BSERV-10482
         me = Holder("users", (self._me(request) or "").lower())
         project = Place("project", place.name.partition("/")[0])
         if not (
@@ -207,11 +214,7 @@ class LocalBitbucketDc:
             or (place != INSTANCE and self.table.role(project, me) == "PROJECT_ADMIN")
             or (place.kind == "repository" and self.table.role(place, me) == "REPO_ADMIN")
         ):
-            raise Refusal(
-                401,
-                "You are not permitted to access this resource",
-                "com.atlassian.bitbucket.AuthorisationException",
-            )
+            raise _not_permitted()
 
     def _is_admin(self, holder: Holder) -> bool:
         return self.table.role(INSTANCE, holder) in ("ADMIN", "SYS_ADMIN")
@@ -278,9 +281,14 @@ class LocalBitbucketDc:
         return as_json(body if empty_wanted(request) else {**body, "values": some})
 
 
+def _not_permitted() -> Refusal:
+    name = "com.atlassian.bitbucket.AuthorisationException"
+    return Refusal(401, "You are not permitted to access this resource", name)
+
+
 def _rules() -> Iterable[Rule]:
     yield Rule(f"{_API}/application-properties", endpoint="properties", methods=["GET"])
-    yield Rule(f"{_API}/admin/users", endpoint="users", methods=["GET"])
+    yield Rule(f"{_API}/users", endpoint="users", methods=["GET"])
     for kind, path in _PATHS.items():
         yield Rule(
             f"{path}/<any(users, groups):section>",

@@ -14,7 +14,7 @@ from reconciler.model import Principal, Subject
 from reconciler.providers.base import Reader, System
 from reconciler.providers.bitbucket_dc import connect
 from reconciler.sandbox.bitbucket import Holder, Place
-from reconciler.sandbox.bitbucket_dc import INSTANCE, LocalBitbucketDc
+from reconciler.sandbox.bitbucket_dc import INSTANCE, TOKEN, LocalBitbucketDc
 from reconciler.sandbox.faults import Faults
 from tests.providers.bitbucket_build import calls_of, fail, give, group, no_pace, person, take
 from tests.providers.bitbucket_dc_world import local_dc
@@ -219,8 +219,25 @@ def test_a_project_admin_manages_the_project_and_not_the_instance(
 ) -> None:
     desk.local.tokens["local-project-token"] = "grace"
     monkeypatch.setenv("BITBUCKET_DC_TOKEN", "local-project-token")
+    monkeypatch.delenv("BITBUCKET_DC_USERNAME")
     assert desk.give("user:alice") == ""
     assert "HTTP 401" in desk.give("user:alice", WHOLE)
+    assert desk.system.open_reader(no_pace).own() == {"user:grace"}
+
+
+def test_a_token_will_do_for_all_but_global_permissions_and_the_refusal_says_what_will(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BITBUCKET_DC_TOKEN", TOKEN)
+    monkeypatch.delenv("BITBUCKET_DC_USERNAME")
+    reader = desk.system.open_reader(no_pace)
+    assert len(reader.observe("project PAY", ())) == 1
+    entitlement = desk.system.item(ITEM)[0]
+    found = reader.principal(person("alice@example.com"), entitlement, "")
+    assert found.id == "user:alice"
+    assert desk.give("user:alice") == ""
+    with pytest.raises(ProviderError, match=r"HTTP 401.*password in it, and its name in BITBUCKET"):
+        reader.observe("global instance", ())
 
 
 def test_global_permissions_are_given_and_taken(desk: Desk) -> None:

@@ -32,7 +32,8 @@ DC_ROW = {"user": {"name": "ann"}, "permission": "PROJECT_READ"}
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
     monkeypatch.setenv("BITBUCKET_TOKEN", "local-secret")
     monkeypatch.setenv("BITBUCKET_DC_TOKEN", "local-secret")
-    monkeypatch.delenv("BITBUCKET_USERNAME", raising=False)
+    for name in ("BITBUCKET_USERNAME", "BITBUCKET_DC_USERNAME"):
+        monkeypatch.delenv(name, raising=False)
     with scripted() as server:
         for path in (USERS, GROUPS):
             server.says(path, NOBODY)

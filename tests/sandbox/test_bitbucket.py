@@ -63,7 +63,7 @@ def dc_client(dc: LocalBitbucketDc, tmp_path: Path) -> Iterator[Client]:
     faults = Faults()
     served = dc.start(faults, tmp_path)
     with Client(f"{served.settings['url']}/rest/api/1.0", faults) as client:
-        client.headers["Authorization"] = f"Bearer {served.env['BITBUCKET_DC_TOKEN']}"
+        client.auth = (served.env["BITBUCKET_DC_USERNAME"], served.env["BITBUCKET_DC_TOKEN"])
         yield client
     dc.stop()
 
@@ -211,9 +211,9 @@ def test_dc_pages_by_start_and_limit(dc: LocalBitbucketDc, dc_client: Client) ->
 
 
 def test_dc_filters_by_a_part_of_the_name(dc: LocalBitbucketDc, dc_client: Client) -> None:
-    _, page = dc_client.ask("admin/users", params={"filter": "ALI"})
+    _, page = dc_client.ask("users", params={"filter": "ALI"})
     assert [user["name"] for user in page["values"]] == ["alice"]
-    _, page = dc_client.ask("admin/users", params={"filter": "@example.com"})
+    _, page = dc_client.ask("users", params={"filter": "@example.com"})
     assert page["size"] == len(PEOPLE) + 2
     _, page = dc_client.ask(f"{PAY}/users", params={"filter": "rac"})
     assert [row["user"]["name"] for row in page["values"]] == ["grace"]
@@ -261,7 +261,7 @@ def test_dc_refuses_as_described(
 def test_dc_names_the_signed_in_user_and_refuses_strangers(dc_client: Client) -> None:
     answer = dc_client.get(f"{dc_client.base}/{PAY}/users", timeout=10)
     assert answer.headers["X-AUSERNAME"] == bitbucket_dc.BOT
-    dc_client.headers["Authorization"] = "Bearer wrong"
+    dc_client.auth = ("reconciler", "wrong")
     assert dc_client.ask(f"{PAY}/users")[0] == 401
     answer = dc_client.get(f"{dc_client.base}/application-properties", timeout=10)
     assert (answer.status_code, "X-AUSERNAME" in answer.headers) == (200, False)
@@ -271,12 +271,25 @@ def test_dc_lets_a_project_admin_with_nothing_behind_it_only_raise_itself(
     dc: LocalBitbucketDc, dc_client: Client
 ) -> None:
     dc.tokens["local-project-token"] = "grace"
+    dc_client.auth = None
     dc_client.headers["Authorization"] = "Bearer local-project-token"
     lower = f"{PAY}/users?name=grace&permission=PROJECT_READ"
     assert dc_client.ask(lower, "PUT")[0] == 403
     assert dc_client.ask(f"{PAY}/users?name=grace", "DELETE")[0] == 409
     assert dc_client.ask(f"{PAY}/users?name=bob&permission=PROJECT_READ", "PUT")[0] == 204
     assert dc_client.ask("admin/permissions/users")[0] == 401
+
+
+def test_dc_takes_no_token_for_what_concerns_the_instance(dc_client: Client) -> None:
+    dc_client.auth = None
+    dc_client.headers["Authorization"] = f"Bearer {bitbucket_dc.TOKEN}"
+    assert dc_client.ask(f"{PAY}/users")[0] == 200
+    assert dc_client.ask("users", params={"filter": "alice"})[1]["size"] == 1
+    status, body = dc_client.ask("admin/permissions/users")
+    assert (status, body["errors"][0]["exceptionName"].rpartition(".")[2]) == (
+        401,
+        "AuthorisationException",
+    )
 
 
 def test_a_limit_refuses_what_is_too_much_and_recovers(

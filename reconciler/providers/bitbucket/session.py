@@ -88,9 +88,7 @@ class _PacedAdapter(HTTPAdapter):
         return super().send(*args, **kwargs)
 
 
-def open_session(
-    pace: Pace, ca: str = "", patience: Patience | None = None
-) -> requests.Session:
+def open_session(pace: Pace, ca: str = "", patience: Patience | None = None) -> requests.Session:
     """`ca` is a PEM bundle to trust instead of the system's own."""
     session = requests.Session()
     adapter = _PacedAdapter(pace, patience or Patience())

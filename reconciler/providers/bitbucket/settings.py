@@ -25,16 +25,18 @@ def checked_url(field: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def secret(system: str, variable: str) -> str:
-    """The token of the environment. Raises ProviderError when there is none."""
-    value = os.environ.get(variable, "").strip()
-    if not value:
+def credentials(system: str, token_env: str, username_env: str) -> dict[str, str]:
+    """What the SDK signs in with: with a user name the secret is its password, otherwise it is a
+    bearer token. Raises ProviderError when the environment has no secret."""
+    token = os.environ.get(token_env, "").strip()
+    username = os.environ.get(username_env, "").strip()
+    if not token:
         raise ProviderError(
             system,
             "sign in",
-            f"the environment variable {variable} is empty; put the token into it",
+            f"the environment variable {token_env} is empty; put the token into it",
         )
-    return value
+    return {"username": username, "password": token} if username else {"token": token}
 
 
 def slot_capabilities(roles: tuple[str, ...], role: str) -> Capabilities:

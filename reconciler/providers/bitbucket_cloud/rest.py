@@ -7,7 +7,6 @@ be told from it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,7 @@ from reconciler.model import Entitlement, Principal
 from reconciler.providers.base import Pace
 from reconciler.providers.bitbucket.calls import SDK_OPTIONS, Calls, Refused, object_in
 from reconciler.providers.bitbucket.session import Patience, open_session
-from reconciler.providers.bitbucket.settings import secret
+from reconciler.providers.bitbucket.settings import credentials
 from reconciler.providers.bitbucket_cloud.system import REPOSITORY, ROLES, Settings
 
 _PAGE = 100  # the most that Bitbucket Cloud gives
@@ -54,10 +53,7 @@ def open_rest(
     system: str, settings: Settings, pace: Pace, patience: Patience | None = None
 ) -> Rest:
     """Raises ProviderError when the environment has no token. Nothing is called yet."""
-    token = secret(system, settings.token_env)
-    username = os.environ.get(settings.username_env, "").strip()
-    # An API token is the password of its account; any other token goes as a bearer.
-    who = {"username": username, "password": token} if username else {"token": token}
+    who = credentials(system, settings.token_env, settings.username_env)
     session = open_session(pace, settings.ca, patience)
     root = Cloud(  # type: ignore[no-untyped-call]
         settings.endpoint, session=session, **who, **SDK_OPTIONS

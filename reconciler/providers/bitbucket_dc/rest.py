@@ -18,7 +18,7 @@ from reconciler.model import Entitlement, Principal
 from reconciler.providers.base import Pace
 from reconciler.providers.bitbucket.calls import SDK_OPTIONS, Calls, Refused, object_in
 from reconciler.providers.bitbucket.session import Patience, open_session
-from reconciler.providers.bitbucket.settings import secret
+from reconciler.providers.bitbucket.settings import credentials
 from reconciler.providers.bitbucket_dc.system import GLOBAL, PROJECT, ROLES, Settings
 
 _PAGE = 1000  # the most that Data Center gives, unless an administrator allows less
@@ -28,7 +28,8 @@ _API = "rest/api/1.0"
 _GONE = ("NoSuchProjectException", "NoSuchRepositoryException")
 
 _HINTS = {
-    401: "check {token}, and that its user is an admin there (Data Center says 401 for that too)",
+    401: "check {token}, and that its user is an admin there (Data Center says 401 for that too); "
+    "global permissions need the user's password in it, and its name in {username}",
     403: "the token's user may not do that",
     404: "check the spelling, and that the token's user may see it",
     409: "nobody may take away or lower the permission that they act by",
@@ -55,13 +56,14 @@ def open_rest(
     system: str, settings: Settings, pace: Pace, patience: Patience | None = None
 ) -> Rest:
     """Raises ProviderError when the environment has no token. Nothing is called yet."""
-    token = secret(system, settings.token_env)
+    who = credentials(system, settings.token_env, settings.username_env)
     session = open_session(pace, settings.ca, patience)
     # Said outright, or the SDK takes any host with "bitbucket.org" in its name for the Cloud.
     root = Bitbucket(  # type: ignore[no-untyped-call]
-        settings.url, session=session, token=token, cloud=False, **SDK_OPTIONS
+        settings.url, session=session, cloud=False, **who, **SDK_OPTIONS
     )
-    hints = {status: hint.format(token=settings.token_env) for status, hint in _HINTS.items()}
+    names = {"token": settings.token_env, "username": settings.username_env}
+    hints = {status: hint.format(**names) for status, hint in _HINTS.items()}
     return Rest(Calls(system, root, hints))
 
 
@@ -79,9 +81,12 @@ class Rest:
         )
 
     def users_like(self, text: str) -> tuple[User, ...]:
-        """Users whose name, display name or e-mail address contains `text`."""
+        """Users whose name, display name or e-mail address contains `text`.
+
+        Not by `/admin/users`: Data Center takes no HTTP access token there (BSERV-10482).
+        """
         action = f"look up {text}"
-        rows = self._pages(action, f"{_API}/admin/users", {"filter": text})
+        rows = self._pages(action, f"{_API}/users", {"filter": text})
         return tuple(self._user(action, row) for row in rows)
 
     def signed_in(self) -> str:

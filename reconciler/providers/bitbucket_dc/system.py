@@ -35,10 +35,11 @@ ROLES: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`token_env` names an environment variable; no secret is kept here."""
+    """`token_env` and `username_env` name environment variables; no secret is kept here."""
 
     url: str
     token_env: str
+    username_env: str
     ca: str
 
 
@@ -49,6 +50,7 @@ def connect(name: str, settings: Mapping[str, Any]) -> DataCenterSystem:
         Settings(
             url=checked_url(field, str(settings[field])),
             token_env=str(settings.get("token_env", "BITBUCKET_DC_TOKEN")),
+            username_env=str(settings.get("username_env", "BITBUCKET_DC_USERNAME")),
             ca=str(settings.get("ca", "")),
         ),
     )
