@@ -83,10 +83,11 @@ class IdentityCenter:
             return self._describe(name)
         folded = name.casefold()
         with self._search:  # side by side, the same ones would be searched for twice
-            arns = self._arns.get("", self._list_permission_sets)
+            for one in self._described.known().values():
+                if one.name == name:
+                    return one
             alike: list[Named] = []
-            known = self._described.known()
-            for arn in sorted(arns, key=lambda a: a not in known):
+            for arn in self._arns.get("", self._list_permission_sets):
                 one = self._describe(arn)
                 if one.name == name:
                     return one

@@ -159,8 +159,6 @@ class AwsReader:
         found = self._accounts.rows(account)
         texts = {e.role for e in entitlements if e.kind == POLICY}
         groups = {e.role for e in entitlements if e.kind == IAM_GROUP}
-        for missing in groups - set(found.groups):
-            raise NotFound(self._system, f"read IAM of account {account}", f"no group {missing}")
         for identity in found.identities:
             yield from self._policies(account, identity, texts)
             for group in identity.groups:

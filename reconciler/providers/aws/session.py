@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import boto3
@@ -74,7 +75,7 @@ class Clients:
         self._system = system
         self._settings = settings
         self._pace = pace
-        self._session = boto3.Session(region_name=settings.region)
+        self._session = boto3.Session(botocore_session=_core(), region_name=settings.region)
         self._lock = threading.RLock()  # making sessions and clients is not thread-safe
         self._made: dict[tuple[str, str], Any] = {}
 
@@ -103,7 +104,9 @@ class Clients:
                 )
                 # Each attempt counts against the vendor's limit, so each one is paced.
                 client.meta.events.register("before-send", self._wait_for_turn)
-                client.meta.events.register_first("needs-retry", _as_told)
+                # As specific as botocore's own handler, or it would run after that one.
+                service_id = client.meta.service_model.service_id.hyphenize()
+                client.meta.events.register_first(f"needs-retry.{service_id}", _as_told)
                 self._made[service, account] = client
             return self._made[service, account]
 
@@ -124,11 +127,21 @@ class Clients:
                 "expiry_time": given["Expiration"].isoformat(),
             }
 
-        core = Session()
-        loader = self._session._session.get_component("data_loader")
-        core.register_component("data_loader", loader)  # the models are parsed once
+        core = _core()
         core._credentials = DeferredRefreshableCredentials(refresh, "assume-role")
         return boto3.Session(botocore_session=core, region_name=self._settings.region)
+
+
+@cache
+def _loader() -> Any:
+    return Session().get_component("data_loader")
+
+
+def _core() -> Session:
+    """A session whose service models were parsed once in this process, not once in each session."""
+    core = Session()
+    core.register_component("data_loader", _loader())
+    return core
 
 
 def _as_told(response: Any, **_: Any) -> None:

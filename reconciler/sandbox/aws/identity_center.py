@@ -67,6 +67,7 @@ class Assignments:
 
     def operations(self) -> Mapping[str, Operation]:
         return {
+            "sso-admin.ListInstances": self._list_instances,
             "sso-admin.CreatePermissionSet": self._create_permission_set,
             "sso-admin.DeletePermissionSet": self._delete_permission_set,
             "sso-admin.ListPermissionSets": self._list_permission_sets,
@@ -111,6 +112,11 @@ class Assignments:
         arn = made.permission_set_arn.replace(":instance/", ":permissionSet/")
         made.permission_set_arn = arn
         return str(arn)
+
+    def _list_instances(self, request: Request, _: Forward) -> Mapping[str, Any]:
+        found = [i.to_json() for i in self._backend.instances]
+        known = [{k: v for k, v in i.items() if v is not None} for i in found]
+        return self._paged("Instances", known, request)
 
     def _create_permission_set(self, request: Request, forward: Forward) -> Answer:
         name = request.parameters["Name"]

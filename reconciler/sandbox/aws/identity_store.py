@@ -6,12 +6,21 @@ members are refused, a deleted user or group takes its memberships along, ARNs a
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from reconciler.sandbox.aws.wire import Answer, Forward, Operation, Refused, Request, page_of
+from reconciler.sandbox.aws.wire import (
+    Answer,
+    Forward,
+    Operation,
+    Refused,
+    Request,
+    json_answer,
+    page_of,
+)
 
 _ARN = "arn:aws:identitystore:::{kind}/{id}"
 
@@ -30,6 +39,7 @@ class IdentityStore:
     def operations(self) -> Mapping[str, Operation]:
         return {
             "identitystore.CreateUser": self._create_user,
+            "identitystore.CreateGroup": self._create_group,
             "identitystore.DeleteUser": self._delete,
             "identitystore.DeleteGroup": self._delete,
             "identitystore.GetUserId": self._get_user_id,
@@ -81,11 +91,24 @@ class IdentityStore:
         return frozenset(m["GroupId"] for m in memberships if m["MemberId"]["UserId"] == user_id)
 
     def _create_user(self, request: Request, forward: Forward) -> Answer:
-        answer = forward()
+        made = self._made(forward(), "user")
         for user_id, user in self.data.users.items():
             if user.Emails is None:  # moto's look-up by e-mail crashes on it
                 self.data.users[user_id] = user._replace(Emails=[])
-        return answer
+        return made
+
+    def _create_group(self, request: Request, forward: Forward) -> Answer:
+        return self._made(forward(), "group")
+
+    @staticmethod
+    def _made(answer: Answer, kind: str) -> Answer:
+        """moto's answer with what the model requires besides."""
+        fields = json.loads(answer.body)
+        made = fields.get(f"{kind.capitalize()}Id")
+        if not made:
+            return answer
+        arn = {f"{kind.capitalize()}Arn": _ARN.format(kind=kind, id=made)}
+        return json_answer({**fields, **arn, "Revision": "1"})
 
     def _delete(self, request: Request, forward: Forward) -> Answer:
         p, memberships = request.parameters, self.data.group_memberships
