@@ -125,7 +125,7 @@ def _subjects(tree: Tree, problems: list[Problem]) -> tuple[SubjectRef, ...]:
         ref = SubjectRef(name.lower())
         if ref in found:
             spot = tree.position(("subjects", i))
-            what = f"`subjects` names `{name}` twice"
+            what = f"`subjects` names `{shown(name)}` twice"
             problems.append(Problem(spot, what, "remove one of them", "duplicate-value"))
         found.append(ref)
     return tuple(found)

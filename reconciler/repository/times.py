@@ -15,8 +15,11 @@ _FRACTION = re.compile(r"[0-9T:-]{19}[.,][0-9]+(Z|[+-][0-9:]+)?")
 def instant(text: str) -> datetime:
     """In UTC. The text fits the schema's pattern; raises ValueError when the calendar or the
     clock has no such time."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("it has no UTC offset")
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return found.astimezone(UTC)
     except OverflowError:
         raise ValueError("it is outside the calendar") from None
 

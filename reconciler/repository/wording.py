@@ -122,8 +122,9 @@ class _Wording:
         """A choice between sets of keys, or between forms told apart by their keys."""
         forms = [self.resolved(form) for form in error.validator_value]
         sets = [tuple(form["required"]) for form in forms if set(form) == {"required"}]
-        if len(sets) == len(forms) and isinstance(error.instance, dict):
-            yield from self.key_choice(sets, error, keys)
+        if len(sets) == len(forms):
+            if isinstance(error.instance, dict):  # of anything else, its type is the mistake
+                yield from self.key_choice(sets, error, keys)
             return
         chosen = self.form(forms, error.instance)
         if chosen is None:

@@ -1,0 +1,122 @@
+"""reconciler.yaml: what it sets up, what it refuses, and what it leaves to each provider."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.model import Mode
+from reconciler.providers.base import Rate
+from reconciler.repository.configuration import Configuration
+from reconciler.repository.parse import parse_configuration
+from reconciler.repository.schemas import installed
+from tests.repository.build import CONFIGURATION
+
+
+def read(text: str) -> tuple[Configuration | None, list[str]]:
+    configuration, _, problems = parse_configuration(text.encode(), installed())
+    return configuration, [str(p).removeprefix("reconciler.yaml:") for p in problems]
+
+
+def valid(text: str) -> Configuration:
+    configuration, problems = read(text)
+    assert configuration is not None, problems
+    return configuration
+
+
+def test_a_new_system_only_reports() -> None:
+    """Rule 7."""
+    configuration = valid(CONFIGURATION)
+    assert {s.system.name: s.mode for s in configuration.systems} == {
+        "gcp": Mode.REPORT,
+        "azure": Mode.REPORT,
+        "bitbucket-dc": Mode.REPORT,
+    }
+
+
+def test_common_keys_are_ours_and_the_rest_the_providers() -> None:
+    [gcp] = valid(
+        "systems:\n  g: {provider: gcp, mode: enforce, rate: {calls: 7, seconds: 0.5},"
+        " concurrency: 3,\n    exclusive: [{project: payments-prod, role: roles/viewer}]}\n"
+    ).systems
+    assert (gcp.system.name, gcp.mode, gcp.rate) == ("g", Mode.ENFORCE, Rate(7, 0.5, 3))
+    [item] = gcp.exclusive
+    assert str(item.entitlement) == "g: roles/viewer on projects/payments-prod"
+    assert str(item.position) == "reconciler.yaml:3:17"
+
+
+def test_limits_protected_and_lookback() -> None:
+    configuration = valid(
+        CONFIGURATION
+        + "guards: {percent: 12.5, count: 3}\nprotected: [root@example.com]\nlookback: 10d\n"
+    )
+    assert configuration.limits.percent == 12.5
+    assert (configuration.limits.count, configuration.limits.floor) == (3, 5)
+    assert configuration.protected == ("root@example.com",)
+    assert configuration.lookback == timedelta(days=10)
+
+
+def test_the_lookback_is_thirty_days_where_nothing_is_said() -> None:
+    assert valid(CONFIGURATION).lookback == timedelta(days=30)
+
+
+MISTAKES = [
+    ("systems: {gcp: {provider: gpc}}\n",
+     ["1:27: there is no provider `gpc`; did you mean `gcp`?"]),
+    ("systems: {gcp: {}}\n",
+     ["1:16: `provider` is missing; add `provider: …`"]),
+    ("systems: {GCP: {provider: gcp}}\n",
+     ["1:11: `GCP` is no name of a system; write it like `aws`"]),
+    ("systems: {gcp: {provider: gcp, mode: enforced}}\n",
+     ["1:38: `systems.gcp.mode` is `enforced`, which is not known here; did you mean `enforce`?"]),
+    ("systems: {gcp: {provider: gcp, projekts: {a: b}}}\n",
+     ["1:32: unknown key `projekts`; did you mean `projects`?"]),
+    ("systems: {gcp: {provider: gcp, concurrency: many}}\n",
+     ["1:45: `systems.gcp.concurrency` is `many`; write a whole number"]),
+    ("systems: {gcp: {provider: gcp, concurrency: 0}}\n",
+     ["1:45: `systems.gcp.concurrency` is `0`; write at least 1"]),
+    ("systems: {gcp: {provider: gcp, rate: {calls: 5}}}\n",
+     ["1:38: `seconds` is missing; add `seconds: 1`"]),
+    ("systems: {gcp: {provider: gcp, exclusive: [{project: x-y-z, rolle: r}]}}\n",
+     ["1:61: unknown key `rolle`; did you mean `role`?"]),
+    ("systems: {}\n", ["1:10: `systems` has 0 entries; write at least 1"]),
+    ("systems: []\n", ["1:10: `systems` is a list; write a mapping (`key: value` lines)"]),
+    ("guards: {}\n", ["1:1: `systems` is missing; add `systems: …`"]),
+    (CONFIGURATION + "guards: {percent: 101}\n",
+     ["5:19: `guards.percent` is `101`; write at most 100"]),
+    (CONFIGURATION + "lookback: 0d\n",
+     ["5:11: `lookback` is `0d`: it is no time at all; write `30d`"]),
+    (CONFIGURATION + "protect: [x]\n", ["5:1: unknown key `protect`; did you mean `protected`?"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), MISTAKES)
+def test_a_mistake_is_told_at_its_place(text: str, said: list[str]) -> None:
+    configuration, problems = read(text)
+    assert (configuration, problems) == (None, said)
+
+
+def test_a_boolean_is_true_or_false_and_nothing_else() -> None:
+    for text in ("no", "False", "off", "0"):
+        _, [problem] = read(CONFIGURATION.replace("pim: false", f"pim: {text}"))
+        assert problem == f"3:79: `systems.azure.pim` is `{text}`; write `true` or `false`"
+
+
+def test_text_that_looks_like_a_number_stays_text() -> None:
+    """012345670123 would be another account for YAML 1.1, read as an octal number."""
+    text = "systems: {aws: {provider: aws, region: eu-west-1, accounts: {pay: 012345670123}}}\n"
+    _, problems = read(text)
+    assert not any("pay" in p for p in problems), problems
+
+
+def test_items_of_a_system_with_wrong_settings_are_not_blamed() -> None:
+    from reconciler.repository.parse import parse
+    from reconciler.repository.paths import Kind
+    from tests.repository.build import GRANT
+
+    _, grammar, _ = parse_configuration(
+        CONFIGURATION.replace("tenant:", "tennant:").encode(), installed()
+    )
+    assert grammar.broken == {"azure"}
+    assert parse(Kind.GRANT, "grants/a.yaml", GRANT.encode(), grammar).problems == ()
