@@ -88,6 +88,7 @@ class Capabilities:
     marker: bool
     slot: tuple[str, ...] = ()
     admin: bool = False  # the guards never remove its last holder
+    lag: int = 0  # seconds in which lists may not show yet what the writer confirmed
     note: str = ""  # why the end or the marker cannot be written there, for the plan
 
 

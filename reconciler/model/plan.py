@@ -26,7 +26,8 @@ class Change:
     `live` is the row that is removed, or whose end moves; None for an addition. `until` is the end
     to be (None: no end, or a removal). In a single-slot system `replaces` is the role that an
     addition overwrites and `restores` the declared role that comes back with a removal: each is
-    one call. `native_expiry` says whether the system itself will end it at `until`.
+    one call. `native_expiry` says whether the system itself will end it at `until`; where it will
+    not, `note` may say why.
     """
 
     action: Action
@@ -39,6 +40,7 @@ class Change:
     live: Observed | None = None
     replaces: str = ""
     restores: str = ""
+    note: str = ""
 
     @property
     def removes(self) -> bool:

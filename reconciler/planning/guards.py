@@ -39,14 +39,8 @@ def mass_removal(plan: Plan, facts: Facts) -> Iterator[Held]:
     """A wrong checkout looks like a mass deletion."""
     limits = facts.limits
     owned = Counter({(k.system, k.kind): k.count for k in plan.kept})
-    gone: dict[tuple[str, str], list[Change]] = defaultdict(list)
-    for change in plan.changes:
-        at = (change.assignment.entitlement.system, change.assignment.entitlement.kind)
-        if change.live is not None or change.removes:
-            owned[at] += 1
-        if change.removes and change.cause in UNEXPLAINED:
-            gone[at].append(change)
-    for (system, kind), removals in sorted(gone.items()):
+    owned.update(_at(change) for change in plan.changes if change.live is not None)
+    for (system, kind), removals in _unexplained(plan).items():
         ceiling = max(limits.floor, min(limits.count, owned[system, kind] * limits.percent / 100))
         if len(removals) > ceiling:
             reason = (
@@ -56,12 +50,29 @@ def mass_removal(plan: Plan, facts: Facts) -> Iterator[Held]:
             yield from (Held(change, "mass-removal", reason) for change in removals)
 
 
+def _unexplained(plan: Plan) -> dict[tuple[str, str], list[Change]]:
+    """The removals that nothing in git explains, by system and kind."""
+    gone: dict[tuple[str, str], list[Change]] = defaultdict(list)
+    for change in plan.changes:
+        if change.removes and change.cause in UNEXPLAINED:
+            gone[_at(change)].append(change)
+    return gone
+
+
+def _at(change: Change) -> tuple[str, str]:
+    return change.assignment.entitlement.system, change.assignment.entitlement.kind
+
+
 def nothing_declared(plan: Plan, facts: Facts) -> Iterator[Held]:
     """Git declares nothing at all: more likely an empty checkout than a company without access."""
-    removals = [c for c in plan.changes if c.removes and c.cause in UNEXPLAINED]
-    if facts.declared == 0 and len(removals) > facts.limits.floor:
-        reason = f"git declares no access at all, and {len(removals)} assignments would go"
-        yield from (Held(change, "nothing-declared", reason) for change in removals)
+    if facts.declared:
+        return
+    for (system, kind), removals in _unexplained(plan).items():
+        if len(removals) > facts.limits.floor:
+            reason = (
+                f"git declares no access at all, and {len(removals)} {kind} of {system} would go"
+            )
+            yield from (Held(change, "nothing-declared", reason) for change in removals)
 
 
 def protected(plan: Plan, facts: Facts) -> Iterator[Held]:

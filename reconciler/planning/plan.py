@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.model import (
@@ -143,7 +143,7 @@ class _Drawing:
         steps = self._steps
         return Plan(
             self._now,
-            changes=ordered(s for s in steps if isinstance(s, Change)),
+            changes=ordered(self._enforced(s) for s in steps if isinstance(s, Change)),
             foreign=tuple(sorted((s for s in steps if isinstance(s, Foreign)), key=_row_key)),
             already_held=tuple(
                 sorted(
@@ -154,6 +154,14 @@ class _Drawing:
             warnings=tuple(sorted({*(s for s in steps if isinstance(s, Warning)), *self._warn()})),
             kept=self._kept(),
         )
+
+    def _enforced(self, change: Change) -> Change:
+        """The change, saying who will see to its end."""
+        if change.removes or change.until is None:
+            return change
+        can = self._ownership.can(change.assignment.entitlement, True)
+        note = "" if can.native_expiry else can.note
+        return replace(change, native_expiry=can.native_expiry, note=note)
 
     def _kept(self) -> tuple[Kept, ...]:
         counts: Counter[tuple[str, str]] = Counter()

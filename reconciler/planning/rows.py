@@ -108,10 +108,6 @@ class Rows:
         return _remove(row, cause, subject, grants)
 
     def _change(self, action: Action, want: Declared, live: Observed | None = None) -> Change:
-        native = (
-            want.until is not None
-            and self.ownership.can(want.assignment.entitlement, True).native_expiry
-        )
         return Change(
             action,
             Cause.DECLARED,
@@ -119,8 +115,7 @@ class Rows:
             want.subject,
             want.until,
             want.grants,
-            native,
-            live,
+            live=live,
         )
 
 

@@ -117,6 +117,7 @@ def _change(change: Change) -> dict[str, Any]:
         "native_expiry": change.native_expiry,
         "replaces": change.replaces or None,
         "restores": change.restores or None,
+        "note": change.note,
     }
 
 

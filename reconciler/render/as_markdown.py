@@ -14,7 +14,8 @@ _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|~#@"})
 
 def cell(text: str) -> str:
     """Text that markdown takes literally: no link, mention, code or table border."""
-    return html.escape(text, quote=False).translate(_SPECIAL).replace("\n", " ")
+    escaped = html.escape(text, quote=False).translate(_SPECIAL)
+    return escaped.replace("://", "&#58;//").replace("\n", " ")
 
 
 def plan(plan: Plan) -> str:

@@ -85,6 +85,8 @@ def _changes(changes: Iterable[Change], console: Console, modes: Mapping[str, Mo
                 escape(", ".join(change.grants)),
             )
         console.print(table)
+        for note in sorted({change.note for change in rows if change.note}):
+            console.print(f"  note: {escape(note)}", style="dim")
 
 
 def _held(plan: Plan) -> Iterable[tuple[str, ...]]:

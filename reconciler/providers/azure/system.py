@@ -25,6 +25,7 @@ _ADMINS = frozenset(
         "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
     }
 )
+_LAG = 600  # ARM may answer lists from a cache of about ten minutes
 _NO_END = "a role assignment has no end of its own without `pim: true`"
 
 
@@ -71,6 +72,7 @@ class Azure:
             native_expiry=pim,
             marker=True,
             admin=entitlement.role.lower() in _ADMINS,
+            lag=_LAG,
             note=_NO_END if ending and not pim else "",
         )
 

@@ -1,0 +1,147 @@
+"""A company in one test: an access repository in git, five local systems, the installed command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from reconciler.sandbox.faults import Fault, FaultKind
+from reconciler.sandbox.home import Running
+from reconciler.sandbox.local import Row
+from reconciler.sandbox.process import Sandbox
+
+COMMAND = Path(sys.executable).with_name("reconciler")
+INSIDE = Path(__file__).with_name("inside")
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    @property
+    def changes(self) -> list[str]:
+        """ "add alice@example.com read" for each planned change."""
+        return [
+            f"{c['action']} {c['subject']} {c['role']} ({c['cause']})" for c in self.json["changes"]
+        ]
+
+
+class Company:
+    """`at` is always in hours from the start of the test, for commits and for commands."""
+
+    def __init__(self, sandbox: Sandbox, running: Running, home: Path) -> None:
+        self.sandbox, self.running, self._home = sandbox, running, home
+        self.root = home / "access"
+        self.start = datetime.now(UTC).replace(microsecond=0)
+        self.git("clone", "-q", str(running.access), str(self.root), cwd=home)
+        self.seeded = frozenset(sandbox.rows())
+
+    def time(self, at: float) -> str:
+        return (self.start + timedelta(hours=at)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def git(self, *arguments: str, cwd: Path | None = None, at: float = 0) -> str:
+        environment = {
+            **os.environ,
+            "GIT_AUTHOR_DATE": self.time(at),
+            "GIT_COMMITTER_DATE": self.time(at),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
+        who = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+        done = subprocess.run(
+            ["git", *who, *arguments],
+            cwd=cwd or self.root,
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    def write(self, path: str, text: str) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def merge(self, files: Mapping[str, str | None], at: float = 0) -> None:
+        """A pull request, merged: files written (None: deleted) on a branch, then a merge commit."""
+        self.git("switch", "-q", "-c", "request", at=at)
+        for path, text in files.items():
+            if text is None:
+                self.git("rm", "-q", path)
+            else:
+                self.write(path, text)
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "request", at=at)
+        self.git("switch", "-q", "main")
+        self.git("merge", "-q", "--no-ff", "-m", "Merge request", "request", at=at)
+        self.git("branch", "-q", "-D", "request")
+
+    def run(self, *arguments: str, at: float = 0, cwd: Path | None = None) -> Result:
+        environment = self.running.environment(os.environ) | {
+            "PYTHONPATH": str(INSIDE),
+            "SCENARIO_HOURS": str(at),
+            "XDG_CACHE_HOME": str(self._home / "cache"),
+        }
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            cwd=cwd or self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def plan(self, *arguments: str, at: float = 0) -> Result:
+        return self.run("plan", "--format", "json", *arguments, at=at)
+
+    def apply(self, *arguments: str, at: float = 0) -> Result:
+        return self.run("apply", "--format", "json", *arguments, at=at)
+
+    def converge(self, at: float = 0) -> Result:
+        """An apply in which nothing may go wrong."""
+        result = self.apply(at=at)
+        assert result.code == 0, result.out + result.err
+        return result
+
+    def gained(self) -> set[str]:
+        """What is live beside the seeded access, as "system role who"."""
+        return {_short(row) for row in set(self.sandbox.rows()) - self.seeded}
+
+    def lost(self) -> set[str]:
+        return {_short(row) for row in self.seeded - set(self.sandbox.rows())}
+
+    def breaks(self, system: str, match: str = "*", status: int = 403) -> None:
+        self.sandbox.arm(Fault(system, match, FaultKind.STATUS, status=status, times=10_000))
+
+    def heals(self) -> None:
+        self.sandbox.faults.clear()
+
+
+def _short(row: Row) -> str:
+    return f"{row.system} {row.role} {row.principal}"
+
+
+def grant(who: str, *items: str, end: str = "duration: 8h") -> str:
+    """`items` in flow style, without braces: "system: gcp, project: p, role: roles/x"."""
+    access = "".join(f"  - {{{item}}}\n" for item in items)
+    return f"subject: {who}\naccess:\n{access}{end}\nreason: The settlement batch fails\n"
+
+
+def standing(who: str, *items: str) -> str:
+    return grant(who, *items, end="").replace("\n\n", "\n")

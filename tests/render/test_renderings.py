@@ -1,0 +1,143 @@
+"""One plan with everything in it, in each rendering."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+from rich.console import Console
+
+from reconciler.errors import ProviderError
+from reconciler.model import AlreadyHeld, Foreign, Held, Mode, Plan, Unknown, Warning
+from reconciler.planning.plan import Live, plan
+from reconciler.planning.resolve import declaration
+from reconciler.planning.status import status
+from reconciler.providers.base import Outcome
+from reconciler.render import as_json, as_markdown, as_text
+from tests.build import HORIZON, MARKED, NOW, SLOT, assignment, can, claim, live
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "schemas" / "plan.schema.json").read_text(encoding="utf-8")
+)
+SAID = [
+    claim(assignment("alice")),
+    claim(assignment("bob", "write", SLOT), -5, -1),
+    claim(assignment("bob", "read", SLOT), -99, None, grant="standing/b.yaml"),
+    claim(assignment("carol"), 2, 4),
+]
+ROWS = [
+    live(assignment("bob", "write", SLOT)),
+    live(assignment("zoe", kind=MARKED)),
+    live(assignment("root", "admin"), marked=False),
+]
+
+
+@pytest.fixture
+def everything() -> Plan:
+    drawn = plan(declaration(SAID, NOW), Live(ROWS), can, NOW, HORIZON)
+    held = Held(drawn.changes[0], "mass-removal", "too much at once")
+    return replace(
+        drawn,
+        held=(held,),
+        already_held=(AlreadyHeld(assignment("dave"), "dave@example.com", ("grants/d.yaml",)),),
+        unknown=(Unknown("aws", "111122223333", "AccessDenied"),),
+        warnings=(Warning("sys", "mind the | gap"),),
+    )
+
+
+def text(everything: Plan) -> str:
+    out = io.StringIO()
+    as_text.plan(everything, Console(file=out, width=300), {"sys": Mode.ENFORCE})
+    return out.getvalue()
+
+
+def test_the_json_plan_follows_its_schema(everything: Plan) -> None:
+    jsonschema.validate(json.loads(as_json.plan(everything)), SCHEMA)
+
+
+def test_the_json_of_an_apply_follows_it_too(everything: Plan) -> None:
+    outcomes = (
+        Outcome(everything.changes[0]),
+        Outcome(everything.changes[1], ProviderError("sys", "do it", "no")),
+    )
+    document = json.loads(as_json.applied(everything, outcomes, everything.changes[:1]))
+    jsonschema.validate(document, SCHEMA)
+    assert [o["error"] for o in document["outcomes"]] == [None, "sys: cannot do it: no"]
+
+
+def test_a_key_that_the_schema_does_not_know_is_noticed(everything: Plan) -> None:
+    document = json.loads(as_json.plan(everything)) | {"more": 1}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, SCHEMA)
+
+
+@pytest.mark.parametrize("render", [text, as_markdown.plan])
+def test_people_are_told_everything_that_a_plan_holds(everything: Plan, render: object) -> None:
+    shown = render(everything).replace("\\", "")  # type: ignore[operator]
+    for word in (
+        "alice@example.com",
+        "write (back to read)",
+        "until 2026-03-01 13:00Z, ended by the system",
+        "withdrawn",
+        "too much at once",
+        "AccessDenied",
+        "dave@example.com",
+        "mind the | gap",
+        "root",
+        "1 to add, 2 to remove; 0 as declared; 1 already held; 1 held back; 1 unknown; 1 foreign",
+        everything.hash,
+    ):
+        assert word in shown, word
+
+
+def test_a_piped_plan_has_no_colour_and_one_line_a_change(everything: Plan) -> None:
+    shown = text(everything)
+    assert "\x1b" not in shown
+    assert len([line for line in shown.splitlines() if line.startswith(("+", "-"))]) == 3
+
+
+def test_markdown_from_outside_stays_text() -> None:
+    evil = assignment("<img src=x>|@team [x](https://example.com) `a`")
+    shown = as_markdown.plan(Plan(NOW, foreign=(Foreign(live(evil, marked=False), "a\nb"),)))
+    assert "<img" not in shown
+    assert "[x" not in shown.replace("\\[x", "")
+    assert "://" not in shown
+    assert "\\@team" in shown
+    [row] = [line for line in shown.splitlines() if "img" in line]
+    assert row.count(" | ") == 4
+
+
+def test_markup_from_outside_stays_text_on_a_terminal() -> None:
+    out = io.StringIO()
+    evil = assignment("[red]mallory[/] [link=https://example.com]x[/link]")
+    drawn = Plan(NOW, foreign=(Foreign(live(evil, marked=False)),))
+    as_text.plan(drawn, Console(file=out, width=300, force_terminal=True), {})
+    assert "[red]mallory[/] [link=https://example.com]x[/link]" in out.getvalue()
+
+
+def test_of_many_foreign_rows_a_few_are_shown_and_the_rest_counted() -> None:
+    rows = tuple(Foreign(live(assignment(f"u{i:02}"), marked=False)) for i in range(25))
+    shown = text(Plan(NOW, foreign=rows))
+    assert "and 15 more (--foreign shows all)" in shown
+    assert "u24" not in shown
+
+
+def test_status_says_what_is_active_pending_upcoming_left_over_and_foreign() -> None:
+    says = declaration(SAID, NOW)
+    drawn = plan(says, Live(ROWS), can, NOW, HORIZON)
+    lines = status(says, drawn, can)
+    assert sorted((x.assignment.principal.name, x.state.value) for x in lines) == [
+        ("alice", "pending"),
+        ("bob", "active"),
+        ("bob", "leftover"),
+        ("carol", "upcoming"),
+        ("root", "foreign"),
+        ("zoe", "leftover"),
+    ]
+    out = io.StringIO()
+    as_text.status(lines, Console(file=out, width=300))
+    assert "starts 2026-03-01 14:00Z" in out.getvalue()
