@@ -98,12 +98,14 @@ def test_the_iam_identity_of_an_item_is_its_account() -> None:
 
 def test_the_role_of_the_settings_may_have_a_path() -> None:
     settings = connect("aws", {"region": "eu-west-1", "role": "/jit/reconciler"}).settings
-    assert settings.role_arn("111122223333") == "arn:aws:iam::111122223333:role/jit/reconciler"
+    assert (settings.role, settings.read_role) == ("jit/reconciler", "jit/reconciler")
+    arn = settings.role_arn("111122223333", settings.role)
+    assert arn == "arn:aws:iam::111122223333:role/jit/reconciler"
 
 
 def test_arns_are_of_the_regions_partition() -> None:
     china = connect("aws", {"region": "cn-north-1"}).settings
-    assert china.role_arn("111122223333").startswith("arn:aws-cn:iam::")
+    assert china.role_arn("111122223333", "x").startswith("arn:aws-cn:iam::")
 
 
 def can(item: dict[str, Any], **settings: Any) -> Capabilities:

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from reconciler.errors import NotFound, ProviderError, UnknownPrincipal
-from reconciler.model import Entitlement, Principal, Subject, SubjectKind
+from reconciler.model import (
+    Action,
+    Assignment,
+    Cause,
+    Change,
+    Entitlement,
+    Principal,
+    Subject,
+    SubjectKind,
+)
 from reconciler.providers.aws import AwsSystem
 from reconciler.providers.aws.session import Clients, Incomplete, pages
 from reconciler.providers.aws.settings import Settings
@@ -129,9 +138,26 @@ def test_an_account_that_does_not_exist_is_an_error_and_not_an_empty_one(aws: Aw
 
 def test_the_role_of_the_settings_is_assumed_with_its_path(aws: Aws) -> None:
     aws.local.iam.make_account(PAYMENTS, (), ["jit/robot"])
-    assert aws.reader(role="jit/robot").observe(f"iam {PAYMENTS}", ()) == ()
+    assert aws.reader(read_role="jit/robot").observe(f"iam {PAYMENTS}", ()) == ()
     with pytest.raises(ProviderError, match="role/robot"):
-        aws.reader(role="robot").observe(f"iam {PAYMENTS}", ())
+        aws.reader(read_role="robot").observe(f"iam {PAYMENTS}", ())
+
+
+def test_looking_takes_the_reading_role_and_writing_the_other_one(aws: Aws) -> None:
+    """So that a plan of a pull request can be made by one that is unable to write."""
+    aws.local.iam.make_account(PAYMENTS, (), ["read-only"])
+    settings = replace(aws.system.settings, role="no-such-role", read_role="read-only")
+    system = replace(aws.system, settings=settings)
+    reader = system.open_reader(lambda: None)
+    item = {"account": "payments", "iam_group": "auditors"}
+    principal = reader.principal(ALICE, *system.item(item))
+    change = Change(
+        Action.ADD, Cause.DECLARED, Assignment(reader.canonical(system.item(item)[0]), principal)
+    )
+    [outcome] = system.open_writer(lambda: None).carry_out([change])
+    assert "sts:AssumeRole" in str(outcome.error)
+    assert "role/no-such-role" in str(outcome.error)
+    assert f"arn:aws:iam::{PAYMENTS}:role/read-only" in reader.own()
 
 
 def test_both_iam_kinds_share_one_read_of_the_account(aws: Aws) -> None:
@@ -153,6 +179,17 @@ def test_a_second_look_at_an_account_is_a_fresh_one(aws: Aws) -> None:
     assert observe(aws, reader, item) == set()
     aws.local.iam.account(PAYMENTS).add_user_to_group("auditors", "bob")
     assert observe(aws, reader, item) == {("iam_group", "auditors", "user/bob")}
+
+
+def test_an_account_without_anybody_is_an_error(aws: Aws) -> None:
+    """The role that reads it is in it."""
+    reader = aws.reader()
+    reader.observe(f"iam {PAYMENTS}", ())
+    account = aws.local.iam.account(PAYMENTS)
+    account.users.clear()
+    account.roles.clear()
+    with pytest.raises(ProviderError, match="it came back empty"):
+        reader.observe(f"iam {PAYMENTS}", ())
 
 
 def test_a_thousand_users_are_read_in_pages(aws: Aws) -> None:
@@ -269,7 +306,7 @@ def test_a_json_page_that_was_cut_off_is_no_empty_page(aws: Aws, kind: FaultKind
 
 
 def test_an_account_page_that_says_more_follow_and_not_where_is_an_error(aws: Aws) -> None:
-    client = Clients("aws", aws.system.settings, lambda: None).iam(PAYMENTS)
+    client = Clients(aws.system.settings, "access-reconciler", lambda: None).iam(PAYMENTS)
     event = "after-call.iam.GetAccountAuthorizationDetails"
     client.meta.events.register(event, lambda parsed, **_: parsed.update(IsTruncated=True))
     with pytest.raises(Incomplete, match="says that more follow"):

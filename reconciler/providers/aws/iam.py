@@ -10,7 +10,6 @@ from typing import Any
 
 from reconciler.errors import ProviderError
 from reconciler.providers.aws.session import Clients, Once, explained, member, pages
-from reconciler.providers.aws.settings import Settings
 from reconciler.providers.aws.statements import live
 
 PREFIX = "jit-"  # of our inline policies' names; the assignment's id follows
@@ -49,9 +48,8 @@ class Account:
 class AccountReader:
     """One read of an account serves its names, and the first look at its rows, in a run."""
 
-    def __init__(self, system: str, settings: Settings, clients: Clients) -> None:
+    def __init__(self, system: str, clients: Clients) -> None:
         self._system = system
-        self._settings = settings
         self._clients = clients
         self._named: Once[str, Account] = Once()
         self._looked: set[str] = set()
@@ -71,7 +69,7 @@ class AccountReader:
         return self._named.known()
 
     def _read(self, account: str) -> Account:
-        role = self._settings.role_arn(account)
+        role = self._clients.role_arn(account)
         with explained(self._system, f"read IAM of account {account} as {role}"):
             found = list(
                 pages(

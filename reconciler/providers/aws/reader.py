@@ -29,7 +29,7 @@ class AwsReader:
         self._settings = settings
         self._clients = clients
         self._center = IdentityCenter(system, settings, clients)
-        self._accounts = AccountReader(system, settings, clients)
+        self._accounts = AccountReader(system, clients)
 
     def canonical(self, entitlement: Entitlement) -> Entitlement:
         match entitlement.kind:
@@ -179,12 +179,13 @@ class AwsReader:
                 )
 
     def own(self) -> frozenset[str]:
-        """Who we are, and the role that we take in each account that we know."""
+        """Who we are, and the roles that we take in each account that we know."""
         with explained(self._system, "ask who we are"):
             caller: str = member(self._clients.sts.get_caller_identity(), "Arn")
         read = self._accounts.read_accounts()
         accounts = {a for _, a in self._settings.accounts} | set(read)
-        ours = {caller} | {self._settings.role_arn(a) for a in accounts}
+        roles = {self._settings.role, self._settings.read_role}
+        ours = {caller} | {self._settings.role_arn(a, r) for a in accounts for r in roles}
         parts = caller.split(":")
         if parts[5].startswith("assumed-role/"):
             # A session names its role without the role's path.

@@ -69,11 +69,14 @@ def code(error: ClientError) -> str:
 
 
 class Clients:
-    """Made when first asked for, shared by all threads (boto3 clients are safe to share)."""
+    """Made when first asked for, shared by all threads (boto3 clients are safe to share).
 
-    def __init__(self, system: str, settings: Settings, pace: Pace) -> None:
-        self._system = system
+    `role` is the one to take in member accounts.
+    """
+
+    def __init__(self, settings: Settings, role: str, pace: Pace) -> None:
         self._settings = settings
+        self._role = role
         self._pace = pace
         self._session = boto3.Session(botocore_session=_core(), region_name=settings.region)
         self._lock = threading.RLock()  # making sessions and clients is not thread-safe
@@ -92,8 +95,11 @@ class Clients:
         return self._client("sts", "")
 
     def iam(self, account: str) -> Any:
-        """IAM of a member account, as the role of the settings there."""
+        """IAM of a member account, as our role there."""
         return self._client("iam", account)
+
+    def role_arn(self, account: str) -> str:
+        return self._settings.role_arn(account, self._role)
 
     def _client(self, service: str, account: str) -> Any:
         with self._lock:
@@ -115,7 +121,7 @@ class Clients:
 
     def _assumed(self, account: str) -> boto3.Session:
         sts = self.sts
-        arn = self._settings.role_arn(account)
+        arn = self.role_arn(account)
 
         def refresh() -> dict[str, str]:
             answer = sts.assume_role(RoleArn=arn, RoleSessionName="access-reconciler")

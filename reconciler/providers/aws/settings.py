@@ -15,12 +15,14 @@ _ACCOUNT = re.compile(r"\d{12}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`accounts` are (alias, id), sorted; `role` is a role's name with its path, if it has one."""
+    """`accounts` are (alias, id), sorted; `role` writes in member accounts, `read_role` reads; names
+    with their path, if they have one."""
 
     region: str
     accounts: tuple[tuple[str, str], ...] = ()
     endpoint: str | None = None
     role: str = DEFAULT_ROLE
+    read_role: str = DEFAULT_ROLE
     instance: str = ""
     admin_roles: frozenset[str] = frozenset({"administratoraccess"})
 
@@ -30,8 +32,8 @@ class Settings:
             return "aws-cn"
         return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
-    def role_arn(self, account: str) -> str:
-        return f"arn:{self.partition}:iam::{account}:role/{self.role}"
+    def role_arn(self, account: str, role: str) -> str:
+        return f"arn:{self.partition}:iam::{account}:role/{role}"
 
     def account(self, text: str) -> str:
         """The 12 digits behind an alias. Raises ItemError."""
@@ -51,12 +53,14 @@ class Settings:
 def read_settings(fields: Mapping[str, Any]) -> Settings:
     """`fields` are valid by the schema fragment's `settings`."""
     accounts = tuple(sorted((str(k), str(v)) for k, v in fields.get("accounts", {}).items()))
+    role = fields.get("role", DEFAULT_ROLE).strip("/")
     admins = fields.get("admin_roles", ["AdministratorAccess"])
     return Settings(
         region=fields["region"],
         accounts=accounts,
         endpoint=fields.get("endpoint"),
-        role=fields.get("role", DEFAULT_ROLE).strip("/"),
+        role=role,
+        read_role=fields.get("read_role", role).strip("/"),
         instance=fields.get("instance", ""),
         admin_roles=frozenset(str(a).casefold() for a in admins),
     )

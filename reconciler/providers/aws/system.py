@@ -81,10 +81,12 @@ class AwsSystem:
         from reconciler.providers.aws.reader import AwsReader
         from reconciler.providers.aws.session import Clients
 
-        return AwsReader(self.name, self.settings, Clients(self.name, self.settings, pace))
+        clients = Clients(self.settings, self.settings.read_role, pace)
+        return AwsReader(self.name, self.settings, clients)
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.aws.session import Clients
         from reconciler.providers.aws.writer import AwsWriter
 
-        return AwsWriter(self.name, self.settings, Clients(self.name, self.settings, pace))
+        clients = Clients(self.settings, self.settings.role, pace)
+        return AwsWriter(self.name, self.settings, clients)
