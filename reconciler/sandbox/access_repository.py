@@ -79,24 +79,24 @@ def _configuration(served: Mapping[str, Served]) -> str:
 
 def _directory(systems: tuple[str, ...]) -> str:
     """The seeded organisation, with the accounts that a system cannot be asked for."""
-    people = [
-        {
-            "id": person.email,
-            "name": person.login.title(),
-            "manager": "grace@example.com",
-            "accounts": _accounts(systems, person.login),
-        }
-        for person in PEOPLE
-    ]
-    groups = [
-        {
-            "id": group,
-            "members": [f"{login}@example.com" for login in members],
-        }
-        for group, members in GROUPS.items()
-    ]
-    services = [{"id": service, "accounts": _accounts(systems, service)} for service in SERVICES]
-    page = {"people": people, "groups": groups, "services": services}
+    page: dict[str, list[dict[str, Any]]] = {
+        "people": [
+            {
+                "id": person.email,
+                "name": person.login.title(),
+                "manager": "grace@example.com",
+                "accounts": _accounts(systems, person.login),
+            }
+            for person in PEOPLE
+        ],
+        "groups": [
+            {"id": group, "members": [f"{login}@example.com" for login in members]}
+            for group, members in GROUPS.items()
+        ],
+        "services": [
+            {"id": service, "accounts": _accounts(systems, service)} for service in SERVICES
+        ],
+    }
     kept = {key: [_without_empty(row) for row in rows] for key, rows in page.items()}
     return _HEAD + "\n" + _yaml(kept)
 

@@ -92,7 +92,7 @@ def _answer(sandbox: Controlled, environ: dict[str, Any], sent: bytes) -> object
 
 
 def _asked_system(sandbox: Controlled, environ: dict[str, Any]) -> str:
-    system = parse_qs(environ.get("QUERY_STRING", "")).get("system", [""])[0]
+    system = str(parse_qs(environ.get("QUERY_STRING", "")).get("system", [""])[0])
     if system:
         _known(sandbox, system)
     return system

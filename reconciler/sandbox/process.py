@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from reconciler.errors import InputError, ReconcilerError
@@ -132,19 +132,20 @@ def _endpoints(served: Mapping[str, Served]) -> list[tuple[str, str, str]]:
 
 
 def _free_port(wanted: int = 0) -> int:
-    """`wanted`, or any, whose neighbour is free too: some systems speak two protocols.
+    """`wanted`; or any whose neighbour is free too, as some systems speak two protocols.
 
     Chosen here, not by the system, so that it can come back to it after a reset. Raises
     InputError when it cannot be had.
     """
-    for _ in range(50):
+    if wanted:
         try:
-            port = _bound(wanted)
-            _bound(port + 1)
+            return _bound(wanted)
         except (OSError, OverflowError) as e:
-            if wanted:
-                raise InputError(f"port {wanted} cannot be had: {e}; write another --port") from e
-        else:
+            raise InputError(f"port {wanted} cannot be had: {e}; write another --port") from e
+    for _ in range(50):
+        with suppress(OSError, OverflowError):
+            port = _bound(0)
+            _bound(port + 1)
             return port
     raise ReconcilerError("no two free ports in a row on 127.0.0.1")
 

@@ -55,6 +55,14 @@ def account(system: str, login: str) -> str:
     match system:
         case "aws":  # IAM knows no e-mail addresses; Identity Center is asked by them
             return "role/deploy" if login in SERVICES else f"user/{login}"
+        case "gcp" if login in SERVICES:
+            return f"{login}@payments-prod.iam.gserviceaccount.com"
+        case "azure" if login in SERVICES:
+            from reconciler.sandbox.azure.seed import object_id
+
+            return object_id(login)
+        case "bitbucket-dc" if login in SERVICES:
+            return login
         case "bitbucket":
             with needs_extra():
                 from reconciler.sandbox.bitbucket_cloud import User

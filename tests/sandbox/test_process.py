@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -161,6 +163,64 @@ def test_the_access_repository_is_valid(running: Running) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Sandbox(tmp_path_factory.mktemp("whole")) as running:
+        yield running
+
+
+def test_every_local_system_is_served_seeded_and_in_the_configuration(whole: Running) -> None:
+    names = set(systems.LOCAL_SYSTEMS)
+    assert {row.system for row in whole.control.rows()} == names
+    assert {name for name, _, _ in whole.endpoints} == names
+    said = yaml.safe_load((whole.access / "reconciler.yaml").read_text())
+    assert set(said["systems"]) == names
+
+
+def test_reset_brings_every_local_system_back_where_it_was(whole: Running) -> None:
+    before = set(whole.control.rows())
+    whole.control.reset()
+    assert {(r.system, r.resource, r.role) for r in whole.control.rows()} == {
+        (r.system, r.resource, r.role) for r in before
+    }
+
+
+SERVICE = """\
+subject: deployer
+access:
+  - {system: aws, account: payments, role: deploy, statements: [STATEMENT]}
+  - {system: gcp, project: payments-prod, role: roles/cloudsql.viewer}
+  - {system: azure, subscription: payments, role: Reader}
+  - {system: bitbucket, repository: payments-api, permission: read}
+  - {system: bitbucket-dc, project: PAY, repository: payments-api, permission: read}
+duration: 1h
+reason: Trying the reconciler out
+""".replace(
+    "STATEMENT", '{Effect: Allow, Action: "s3:GetObject", Resource: "arn:aws:s3:::payments/*"}'
+)
+
+
+def test_every_example_and_every_account_is_understood_by_the_local_systems(whole: Running) -> None:
+    grants = whole.access / "grants"
+    for example in sorted((Path(__file__).parents[2] / "examples" / "grants").glob("*.yaml")):
+        (grants / example.name).write_text(example.read_text())
+    (grants / "service.yaml").write_text(SERVICE)
+    git = ["git", "-C", str(whole.access), "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "Every example"], check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", "plan", "--format", "json"],
+        cwd=whole.access,
+        env=whole.environment(os.environ),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["unknown"] == []
+    assert {change["system"] for change in plan["changes"]} == set(systems.LOCAL_SYSTEMS)
+
+
 def test_one_home_holds_one_sandbox(running: Running) -> None:
     with pytest.raises(InputError, match=r"running in .* already"), Sandbox(running.home, ONE):
         pass
@@ -197,11 +257,21 @@ def test_a_configuration_that_a_person_edited_is_never_overwritten(tmp_path: Pat
 
 
 def test_with_a_port_every_address_stays_the_same(tmp_path: Path) -> None:
-    with Sandbox(tmp_path, ONE) as free:
-        port = int(endpoint(free).rsplit(":", 1)[1])
+    port = room_for_two()
     with Sandbox(tmp_path, ONE, port) as first:
         assert first.control.url == f"http://127.0.0.1:{port}"
         assert endpoint(first) == f"http://127.0.0.1:{port + 10}"
+
+
+def room_for_two() -> int:
+    """A port that is free, and the tenth after it; below those that outgoing calls are given."""
+    for port in range(20000 + os.getpid() % 5000, 32000, 20):
+        with contextlib.suppress(OSError):
+            for wanted in (port, port + 10):
+                with socket.create_server(("127.0.0.1", wanted)):
+                    pass
+            return port
+    raise AssertionError("no room")
 
 
 def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
