@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -82,10 +82,17 @@ def test_a_removal_that_fails_because_it_is_gone_succeeds(rig: Rig) -> None:
     removals = rig.plan(claims, at=9).changes
     assignments = local(rig).assignments
     assignments.fail_next("The assignment does not exist")
-    dropped = threading.Timer(0.05, lambda: [assignments.drop(r) for r in assignments.rows()])
-    dropped.start()
-    assert rig.carry_out(removals) == []
-    dropped.join()
+
+    def take_away_meanwhile() -> None:
+        while not calls(rig, "DescribeAccountAssignmentDeletionStatus"):
+            time.sleep(0.005)
+        for row in assignments.rows():
+            assignments.drop(row)
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(take_away_meanwhile)
+        assert rig.carry_out(removals) == []
+    assert calls(rig, "DescribeAccountAssignmentDeletionStatus") == 2
 
 
 @of("account_assignment")
