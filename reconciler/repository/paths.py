@@ -9,7 +9,7 @@ from enum import StrEnum
 from reconciler.errors import Problem
 from reconciler.model import Position
 from reconciler.repository.configuration import FILE
-from reconciler.repository.words import shown
+from reconciler.repository.words import printable, shown
 
 
 class Kind(StrEnum):
@@ -98,4 +98,4 @@ def _at_the_top(path: str) -> Problem | None:
 
 
 def _refused(path: str, what: str, fix: str, rule: str = "path") -> Problem:
-    return Problem(Position(path), what, fix, rule)
+    return Problem(Position(printable(path)), what, fix, rule)

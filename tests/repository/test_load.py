@@ -1,0 +1,490 @@
+"""A commit with its history -> what is declared and what was: merges, edits, deletions, renames,
+invalid files, odd clocks, and every reason to refuse a repository."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import InputError
+from reconciler.model import Grant, Version
+from reconciler.repository import Loaded, load, older
+from tests.repository.build import BUNDLE, CONFIGURATION, GRANT, Repository, changed, grant, hours
+
+NOW = hours(1000)
+READ, WRITE = grant("roles/viewer"), grant("roles/editor")
+BROKEN = READ.replace("subject:", "subjekt:")
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "access")
+
+
+def loaded(repo: Repository, now: datetime = NOW, since: float = -1, **options: object) -> Loaded:
+    return load(repo.root, now, horizon=hours(since), **options)  # type: ignore[arg-type]
+
+
+def history(found: Loaded) -> list[tuple[str, str, float, float | None]]:
+    """(path, role, merged, gone) of every version, in hours."""
+    return [(v.path, role(v), clock(v.merged), v.gone and clock(v.gone)) for v in found.grants]
+
+
+def role(version: Version[Grant]) -> str:
+    return version.content.access[0].entitlement.role.removeprefix("roles/")  # type: ignore[union-attr]
+
+
+def clock(time: datetime) -> float:
+    return (time - hours(0)).total_seconds() / 3600
+
+
+def test_a_grant_stands_from_its_commit(repo: Repository) -> None:
+    commit = repo.commit(1, ("grants/a.yaml", READ))
+    [version] = loaded(repo).grants
+    assert (version.path, version.commit, version.merged) == ("grants/a.yaml", commit, hours(1))
+    assert version.gone is None
+    assert version.blob == repo.git("rev-parse", "HEAD:grants/a.yaml").strip()
+    assert loaded(repo).commit == commit
+
+
+def test_an_edit_is_a_new_version_and_the_old_one_is_known(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("grants/a.yaml", WRITE))
+    assert history(loaded(repo)) == [
+        ("grants/a.yaml", "viewer", 1, 2),
+        ("grants/a.yaml", "editor", 2, None),
+    ]
+
+
+def test_a_deleted_grant_is_known_until_the_horizon(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("grants/a.yaml", None))
+    assert history(loaded(repo)) == [("grants/a.yaml", "viewer", 1, 2)]
+    assert loaded(repo, since=2).grants[0].gone == hours(2)
+    forgotten = loaded(repo, since=3)
+    assert forgotten.grants == ()
+    assert [v.path for v in older(forgotten)] == ["grants/a.yaml"]
+
+
+def test_deleted_and_added_again_counts_anew(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("grants/a.yaml", None))
+    repo.commit(3, ("grants/a.yaml", READ))
+    assert history(loaded(repo)) == [
+        ("grants/a.yaml", "viewer", 1, 2),
+        ("grants/a.yaml", "viewer", 3, None),
+    ]
+
+
+def test_a_pure_rename_keeps_the_merge_through_many(repo: Repository) -> None:
+    """Rule 10: and so `duration` does not start again."""
+    repo.commit(1, ("grants/a.yaml", READ))
+    for i in range(2, 6):
+        repo.move("grants/a.yaml" if i == 2 else f"grants/r{i - 1}.yaml", f"grants/r{i}.yaml")
+        repo.commit(i)
+    assert history(loaded(repo)) == [("grants/r5.yaml", "viewer", 1, None)]
+    assert loaded(repo).grants[0].content.path == "grants/r5.yaml"
+
+
+def test_a_rename_with_an_edit_is_a_new_version(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("grants/a.yaml", None), ("grants/b.yaml", READ + "ticket: OPS-1\n"))
+    assert [(v.path, clock(v.merged)) for v in loaded(repo).grants] == [
+        ("grants/a.yaml", 1),
+        ("grants/b.yaml", 2),
+    ]
+
+
+def test_two_files_that_swap_contents_keep_their_merges(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("grants/b.yaml", WRITE))
+    repo.commit(3, ("grants/a.yaml", WRITE), ("grants/b.yaml", READ))
+    assert history(loaded(repo)) == [
+        ("grants/b.yaml", "viewer", 1, None),
+        ("grants/a.yaml", "editor", 2, None),
+    ]
+
+
+def test_a_copy_starts_when_it_is_made(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("grants/b.yaml", READ))
+    assert [(p, m) for p, _, m, _ in history(loaded(repo))] == [
+        ("grants/a.yaml", 1),
+        ("grants/b.yaml", 2),
+    ]
+
+
+def test_twins_that_move_together_keep_their_own_merges(repo: Repository) -> None:
+    repo.commit(1, ("grants/x/a.yaml", READ))
+    repo.commit(2, ("grants/x/b.yaml", READ))
+    repo.move("grants/x/a.yaml", "grants/y/a.yaml")
+    repo.move("grants/x/b.yaml", "grants/y/b.yaml")
+    repo.commit(3)
+    assert [(p, m) for p, _, m, _ in history(loaded(repo))] == [
+        ("grants/y/a.yaml", 1),
+        ("grants/y/b.yaml", 2),
+    ]
+
+
+def test_only_the_first_parent_line_counts(repo: Repository) -> None:
+    """A branch's own commits are older than its merge, and its back and forth never was declared."""
+    repo.git("checkout", "-q", "-b", "work")
+    repo.commit(1, ("grants/a.yaml", WRITE))
+    repo.commit(2, ("grants/a.yaml", READ))
+    repo.git("checkout", "-q", "main")
+    repo.commit(3, ("README.md", "hello"))
+    merge = repo.merge("work", 4)
+    [version] = loaded(repo).grants
+    assert (version.merged, version.commit, role(version)) == (hours(4), merge, "viewer")
+
+
+def test_an_edit_within_a_merge_itself_is_seen(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.git("checkout", "-q", "-b", "work")
+    repo.commit(2, ("README.md", "x"))
+    repo.git("checkout", "-q", "main")
+    repo.git("merge", "-q", "--no-ff", "--no-commit", "work")
+    repo.commit(3, ("grants/a.yaml", WRITE))
+    assert history(loaded(repo))[-1] == ("grants/a.yaml", "editor", 3, None)
+
+
+def test_an_older_commit_can_be_loaded(repo: Repository) -> None:
+    first = repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("grants/a.yaml", WRITE))
+    assert history(loaded(repo, commit=first)) == [("grants/a.yaml", "viewer", 1, None)]
+
+
+def test_the_working_tree_is_not_read(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.write("grants/a.yaml", WRITE)
+    repo.write("grants/b.yaml", WRITE)
+    repo.write("reconciler.yaml", "nonsense")
+    assert history(loaded(repo)) == [("grants/a.yaml", "viewer", 1, None)]
+    assert loaded(repo).problems == ()
+
+
+# Rule 23: an invalid file grants nothing new and loses nothing.
+
+
+def test_rule_23_an_invalid_edit_leaves_the_last_valid_version_standing(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("grants/a.yaml", BROKEN))
+    found = loaded(repo)
+    assert history(found) == [("grants/a.yaml", "viewer", 1, None)]
+    assert [p.rule for p in found.problems] == ["unknown-key"]
+
+
+def test_rule_23_through_several_invalid_edits_and_past_the_horizon(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    for i in range(2, 6):
+        repo.commit(i, ("grants/a.yaml", f"{BROKEN}# {i}\n"))
+    assert history(loaded(repo, since=100)) == [("grants/a.yaml", "viewer", 1, None)]
+    repo.commit(6, ("grants/a.yaml", WRITE))
+    assert history(loaded(repo, since=6)) == [
+        ("grants/a.yaml", "viewer", 1, 6),
+        ("grants/a.yaml", "editor", 6, None),
+    ]
+
+
+def test_rule_23_deleting_the_invalid_file_ends_it(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("grants/a.yaml", BROKEN))
+    repo.commit(3, ("grants/a.yaml", None))
+    assert history(loaded(repo)) == [("grants/a.yaml", "viewer", 1, 3)]
+
+
+def test_a_file_that_was_never_valid_grants_nothing(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", BROKEN))
+    repo.commit(2, ("grants/a.yaml", f"{BROKEN}#\n"))
+    assert loaded(repo).grants == ()
+
+
+def test_a_bad_file_stops_only_itself(repo: Repository) -> None:
+    """Rule 11."""
+    repo.commit(1, ("grants/a.yaml", READ), ("grants/b.yaml", "\x00"), ("grants/c.yaml", WRITE))
+    found = loaded(repo)
+    assert [v.path for v in found.grants] == ["grants/a.yaml", "grants/c.yaml"]
+    assert [str(p.position) for p in found.problems] == ["grants/b.yaml:1:1"]
+
+
+@pytest.mark.parametrize("new", ["grants/a.yml", "grants/a b.yaml", "standing/a.yaml"])
+def test_rule_23_a_move_to_where_it_is_refused_loses_nothing(repo: Repository, new: str) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.move("grants/a.yaml", new) if new.startswith("grants") else repo.commit(
+        2, ("grants/a.yaml", None), (new, READ)
+    )
+    if new.startswith("grants"):
+        repo.commit(2)
+    found = loaded(repo)
+    assert [(clock(v.merged), v.gone) for v in found.grants] == [(1, None)]
+    assert {p.position.path for p in found.problems} == {new}
+
+
+def test_a_move_out_of_the_known_folders_withdraws(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("grants/a.yaml", None), ("attic/a.yaml", READ))
+    assert history(loaded(repo)) == [("grants/a.yaml", "viewer", 1, 2)]
+
+
+def test_rule_23_a_symbolic_link_in_its_place_loses_nothing(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ), ("other.yaml", WRITE))
+    repo.remove("grants/a.yaml")
+    (repo.root / "grants/a.yaml").symlink_to("../other.yaml")
+    repo.commit(2)
+    found = loaded(repo)
+    assert history(found) == [("grants/a.yaml", "viewer", 1, None)]
+    assert [p.rule for p in found.problems] == ["irregular-file"]
+
+
+def test_rule_23_holds_for_directory_and_bundles(repo: Repository) -> None:
+    repo.commit(1, ("directory/people.yaml", "people: [{id: nobody}]\n"))
+    repo.commit(2, ("bundles/payments-oncall.yaml", "access: []\n"))
+    found = loaded(repo)
+    assert [(clock(v.merged), v.gone) for v in found.directory] == [(0, None)]
+    assert [(v.content.name, v.gone) for v in found.bundles] == [("payments-oncall", None)]
+    assert {p.position.path for p in found.problems} == {
+        "directory/people.yaml",
+        "bundles/payments-oncall.yaml",
+    }
+
+
+def test_rule_23_holds_for_the_configuration(repo: Repository) -> None:
+    repo.commit(1, ("reconciler.yaml", CONFIGURATION + "lookback: 3d\n"))
+    repo.commit(2, ("reconciler.yaml", CONFIGURATION + "lookback: soon\n"))
+    found = load(repo.root, NOW)
+    assert found.configuration is not None
+    assert found.configuration.lookback.days == 3
+    assert (NOW - found.horizon).days == 3
+    assert [str(p.position) for p in found.problems] == ["reconciler.yaml:5:11"]
+
+
+def test_a_configuration_that_was_never_valid_is_none(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "access", empty=True)
+    repo.commit(1, ("reconciler.yaml", "systems: []\n"), ("grants/a.yaml", READ))
+    found = loaded(repo)
+    assert (found.configuration, found.grants) == (None, ())
+    assert [str(p.position) for p in found.problems] == ["reconciler.yaml:1:10"]
+
+
+def test_a_system_that_goes_takes_only_its_own_items_along(repo: Repository) -> None:
+    """Else taking one system out of reconciler.yaml would revoke access in all the others."""
+    repo.commit(1, ("grants/a.yaml", GRANT))
+    repo.commit(
+        2,
+        (
+            "reconciler.yaml",
+            "systems: {azure: {provider: azure, tenant: "
+            + "0" * 8
+            + "-0000-0000-0000-000000000000}}\n",
+        ),
+    )
+    found = loaded(repo)
+    [version] = found.grants
+    assert (clock(version.merged), version.gone) == (1, None)
+    assert [i.entitlement.system for i in version.content.access] == ["azure"]  # type: ignore[union-attr]
+    assert "unknown-system" in {p.rule for p in found.problems}
+
+
+def test_an_alias_that_goes_takes_no_access_along(repo: Repository) -> None:
+    ours = changed(
+        "  - system: gcp\n    project: payments", "  - system: azure\n    subscription: pay", GRANT
+    )
+    aliased = CONFIGURATION.replace(
+        "pim: false", "pim: false, subscriptions: {pay: 00000000-0000-0000-0000-000000000002}"
+    )
+    repo.commit(
+        1,
+        ("reconciler.yaml", aliased),
+        ("grants/a.yaml", changed("roles/cloudsql.viewer", "Owner", ours)),
+    )
+    before = loaded(repo)
+    assert before.problems == ()
+    repo.commit(2, ("reconciler.yaml", CONFIGURATION))
+    after = loaded(repo)
+    assert [v.content for v in after.grants] == [v.content for v in before.grants]
+    assert [p.rule for p in after.problems] == ["access-item"]
+
+
+def test_an_unknown_person_is_a_problem_and_not_an_invalid_grant(repo: Repository) -> None:
+    """Whoever leaves the directory must lose access, not keep it for an invalid file's sake."""
+    repo.commit(1, ("grants/a.yaml", grant(who="mallory")))
+    found = loaded(repo)
+    assert len(found.grants) == 1
+    assert [str(p) for p in found.problems] == [
+        "grants/a.yaml:1:10: nobody in directory/ is `mallory@example.com`; "
+        "add the person or service to directory/"
+    ]
+
+
+def test_a_renamed_bundle_is_another_bundle(repo: Repository) -> None:
+    repo.move("bundles/payments-oncall.yaml", "bundles/on-call.yaml")
+    repo.commit(1)
+    assert [
+        (v.content.name, clock(v.merged), v.gone and clock(v.gone)) for v in loaded(repo).bundles
+    ] == [
+        ("payments-oncall", 0, 1),
+        ("on-call", 1, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("policies/a.yaml", "unsupported"),
+        ("revocations/a.yaml", "unsupported"),
+        ("catalog/x/a.yaml", "unsupported"),
+        ("Grants/a.yaml", "path"),
+        ("reconciler.yml", "extension"),
+        ("grants/a.yml", "extension"),
+        ("grants/.hidden.yaml", "path"),
+        ("grants/sp ace.yaml", "path"),
+        ("grants/ünicode.yaml", "path"),
+        ("bundles/deep/a.yaml", "path"),
+    ],
+)
+def test_a_file_that_nothing_reads_is_an_error(repo: Repository, path: str, rule: str) -> None:
+    repo.commit(1, (path, READ))
+    assert [p.rule for p in loaded(repo).problems] == [rule]
+
+
+@pytest.mark.parametrize(
+    "path", ["README.md", "docs/a.yaml", "grants/.gitkeep", "policies/.gitkeep", "grants/README.md"]
+)
+def test_bystanders_are_left_alone(repo: Repository, path: str) -> None:
+    repo.commit(1, (path, "anything"))
+    assert loaded(repo).problems == ()
+
+
+def test_a_path_that_is_no_utf8_is_an_error(repo: Repository) -> None:
+    name = os.fsdecode(b"grants/\xff.yaml")
+    repo.commit(1, (name, READ))
+    [problem] = loaded(repo).problems
+    assert "characters that are not allowed" in problem.what
+    str(problem).encode()  # can be printed
+
+
+def test_a_submodule_is_an_error(repo: Repository, tmp_path: Path) -> None:
+    inner = Repository(tmp_path / "inner")
+    repo.git(
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "add",
+        "-q",
+        str(inner.root),
+        "grants/sub.yaml",
+    )
+    repo.commit(1)
+    assert [p.rule for p in loaded(repo).problems] == ["irregular-file"]
+
+
+# Clocks
+
+
+def test_a_deletion_dated_into_the_past_is_no_older_than_the_commit_before(
+    repo: Repository,
+) -> None:
+    """Else a leftover could be dated out of the look-back, and stay for good."""
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(100, ("README.md", "x"))
+    repo.commit(-50_000, ("grants/a.yaml", None))
+    assert history(loaded(repo)) == [("grants/a.yaml", "viewer", 1, 100)]
+
+
+def test_a_deletion_dated_into_the_future_has_happened(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(90_000, ("grants/a.yaml", None))
+    assert loaded(repo).grants[0].gone == NOW
+
+
+def test_one_commit_from_the_future_does_not_date_all_that_follow(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(90_000, ("grants/b.yaml", READ))
+    repo.commit(3, ("grants/c.yaml", READ))
+    assert [(p, m) for p, _, m, _ in history(loaded(repo))] == [
+        ("grants/a.yaml", 1),
+        ("grants/b.yaml", 3),
+        ("grants/c.yaml", 3),
+    ]
+
+
+# What cannot be loaded
+
+
+def refusal(root: Path, **options: object) -> str:
+    with pytest.raises(InputError) as e:
+        load(root, NOW, **options)  # type: ignore[arg-type]
+    return str(e.value)
+
+
+def test_a_shallow_clone_says_which_depth_to_set(repo: Repository, tmp_path: Path) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.git("clone", "-q", "--depth=1", f"file://{repo.root}", str(tmp_path / "clone"))
+    assert "set `fetch-depth: 0` in actions/checkout" in refusal(tmp_path / "clone")
+
+
+def test_no_git_repository_no_commit_no_configuration(tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    assert "is no git repository: not a git repository" in refusal(tmp_path / "bare")
+    empty = Repository(tmp_path / "empty", empty=True)
+    assert "has no commit yet" in refusal(empty.root)
+    empty.commit(1, ("README.md", "x"))
+    assert "there is no reconciler.yaml in commit" in refusal(empty.root)
+    assert "there is no commit 'nowhere'" in refusal(empty.root, commit="nowhere")
+    assert "there is no commit '--help'" in refusal(empty.root, commit="--help")
+
+
+def test_a_folder_inside_a_repository_is_refused(repo: Repository) -> None:
+    (repo.root / "grants").mkdir()
+    assert "run at its top" in refusal(repo.root / "grants")
+
+
+def test_a_detached_head_is_loaded_like_any_other(repo: Repository) -> None:
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.git("checkout", "-q", "--detach")
+    assert len(loaded(repo).grants) == 1
+
+
+def test_a_repository_with_sha256_is_loaded_too(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "access", format="sha256")
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.write("grants/a.yaml", WRITE)  # the working tree does not help: git must be asked
+    [version] = loaded(repo).grants
+    assert (len(version.blob), role(version)) == (64, "viewer")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["log.showRoot=false", "diff.renames=copies", "log.date=relative", "core.quotePath=true",
+     "log.showSignature=true", "diff.orderFile=order", "log.diffMerges=off", "diff.noprefix=true"],
+)  # fmt: skip
+def test_a_users_own_settings_change_nothing(repo: Repository, setting: str) -> None:
+    repo.git("checkout", "-q", "-b", "work")
+    repo.commit(1, ("grants/a.yaml", READ))
+    repo.git("checkout", "-q", "main")
+    repo.merge("work", 2)
+    repo.move("grants/a.yaml", "grants/b.yaml")
+    repo.commit(3)
+    expected = history(loaded(repo))
+    repo.git("config", *setting.split("="))
+    (repo.root / "order").write_text("*\n")
+    assert history(loaded(repo)) == expected == [("grants/b.yaml", "viewer", 2, None)]
+
+
+def test_a_replaced_commit_does_not_rewrite_history(repo: Repository) -> None:
+    real = repo.commit(1, ("grants/a.yaml", READ))
+    repo.commit(2, ("README.md", "x"))
+    fake = repo.git("commit-tree", f"{real}^{{tree}}", "-m", "fake", at=500).strip()
+    repo.git("replace", real, fake)
+    assert history(loaded(repo)) == [("grants/a.yaml", "viewer", 1, None)]
+
+
+def test_bundles_and_directory_have_versions_too(repo: Repository) -> None:
+    repo.commit(1, ("bundles/payments-oncall.yaml", BUNDLE.replace("viewer", "editor")))
+    assert [(clock(v.merged), v.gone and clock(v.gone)) for v in loaded(repo).bundles] == [
+        (0, 1),
+        (1, None),
+    ]
