@@ -47,12 +47,11 @@ class AssignmentWriter:
         begun = member(sso.create_account_assignment(**target), name)
         request = {
             "InstanceArn": target["InstanceArn"],
-            "AccountAssignmentCreationRequestId": begun["RequestId"],
+            "AccountAssignmentCreationRequestId": member(begun, "RequestId"),
         }
-        if begun["Status"] != "IN_PROGRESS":
-            return dict(begun)
         return settled(
-            lambda: member(sso.describe_account_assignment_creation_status(**request), name)
+            begun,
+            lambda: member(sso.describe_account_assignment_creation_status(**request), name),
         )
 
     def _delete(self, target: dict[str, Any]) -> dict[str, Any] | None:
@@ -66,12 +65,11 @@ class AssignmentWriter:
             raise
         request = {
             "InstanceArn": target["InstanceArn"],
-            "AccountAssignmentDeletionRequestId": begun["RequestId"],
+            "AccountAssignmentDeletionRequestId": member(begun, "RequestId"),
         }
-        if begun["Status"] != "IN_PROGRESS":
-            return dict(begun)
         return settled(
-            lambda: member(sso.describe_account_assignment_deletion_status(**request), name)
+            begun,
+            lambda: member(sso.describe_account_assignment_deletion_status(**request), name),
         )
 
     @staticmethod

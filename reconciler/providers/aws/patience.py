@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -49,9 +50,13 @@ def _passing(error: BaseException) -> bool:
     return isinstance(error, Incomplete)
 
 
-def settled(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Look until the status is no longer IN_PROGRESS; after the deadline, the last look."""
-    return _until(look, lambda s: s.get("Status") != "IN_PROGRESS", _WORK_SECONDS)
+def settled(begun: dict[str, Any], look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Look until the status is no longer IN_PROGRESS; after the deadline, the last look.
+
+    `begun` is what the write itself answered, so that no call is spent on asking at once.
+    """
+    looks = chain([begun], iter(look, None))
+    return _until(lambda: next(looks), lambda s: s.get("Status") != "IN_PROGRESS", _WORK_SECONDS)
 
 
 def seen(look: Callable[[], T], right: Callable[[T], bool]) -> T:
