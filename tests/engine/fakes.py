@@ -36,6 +36,7 @@ class FakeSystem:
     gone: set[str] = field(default_factory=set)
     bug: set[str] = field(default_factory=set)
     deaf: set[str] = field(default_factory=set)  # writes that are confirmed and do nothing
+    slow: set[str] = field(default_factory=set)
     own: frozenset[str] = frozenset()
     silent: bool = False  # the writer breaks off without outcomes
     calls: Counter[str] = field(default_factory=Counter)
@@ -130,6 +131,7 @@ class FakeWriter:
     def _one(self, change: Change) -> Outcome:
         of = change.assignment
         what = f"{of.principal.name} {of.entitlement.role}"
+        time.sleep(0.05 if what in self.system.slow else 0)
         try:
             self.system.fail(what)
         except ProviderError as e:

@@ -125,7 +125,7 @@ def test_where_lists_lag_the_writers_word_counts() -> None:
 
 
 def test_removals_come_first_and_a_role_change_adds_before_it_removes() -> None:
-    system = FakeSystem().hold(
+    system = FakeSystem(slow={"old read", "alice read"}).hold(
         live(assignment("old", kind=PLAIN)), live(assignment("alice", "write", PLAIN))
     )
     claims = [
