@@ -223,3 +223,12 @@ def test_changes_of_one_principal_on_one_resource_come_together(desk: Desk) -> N
     assert writer.serial_key(take(desk.role("admin"), desk.alice)) == key
     assert writer.serial_key(give(desk.role("read"), other)) != key
     assert writer.serial_key(give(desk.role("read", "OPS"), desk.alice)) != key
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_throttled_write_is_tried_again(desk: Desk, status: int) -> None:
+    fail(desk.faults, desk.system.name, "PUT *", status)
+    fail(desk.faults, desk.system.name, "DELETE *", status)
+    assert desk.carry_out(give(desk.role("write"), desk.alice)) == [""]
+    assert desk.carry_out(take(desk.role("write"), desk.alice)) == [""]
+    assert desk.writes == ["PUT", "PUT", "DELETE", "DELETE"]

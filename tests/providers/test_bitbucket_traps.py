@@ -243,3 +243,17 @@ def test_half_an_answer_is_an_error(cloud: tuple[Faults, Reader]) -> None:
     break_calls(faults, "bitbucket", f"GET {GROUPS}", FaultKind.HALF, times=100)
     with pytest.raises(ProviderError, match="no whole answer came"):
         reader.observe("repository web", ())
+
+
+def test_a_principal_of_data_center_with_two_roles_is_an_error(server: Scripted) -> None:
+    rows = [DC_ROW, {**DC_ROW, "permission": "PROJECT_ADMIN"}]
+    server.says(DC_USERS, {"size": 2, "isLastPage": True, "values": rows})
+    with pytest.raises(ProviderError, match="twice, as read and admin"):
+        read_dc(server)
+
+
+def test_a_short_page_of_data_center_is_not_the_last_one(server: Scripted) -> None:
+    server.says(DC_USERS, {"size": 0, "isLastPage": False, "nextPageStart": 7, "values": []})
+    with pytest.raises(ProviderError, match="the page after row 7 starts at 7"):
+        read_dc(server)  # it was asked for; this server has nothing else to say
+    assert [path for path, _, _ in server.requests] == [DC_USERS, DC_USERS]

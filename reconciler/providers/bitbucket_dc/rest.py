@@ -58,9 +58,8 @@ def open_rest(
     """Raises ProviderError when the environment has no token. Nothing is called yet."""
     who = credentials(system, settings.token_env, settings.username_env)
     session = open_session(pace, settings.ca, patience)
-    # Said outright, or the SDK takes any host with "bitbucket.org" in its name for the Cloud.
     root = Bitbucket(  # type: ignore[no-untyped-call]
-        settings.url, session=session, cloud=False, **who, **SDK_OPTIONS
+        settings.url, session=session, **who, **SDK_OPTIONS
     )
     names = {"token": settings.token_env, "username": settings.username_env}
     hints = {status: hint.format(**names) for status, hint in _HINTS.items()}
