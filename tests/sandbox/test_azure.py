@@ -21,6 +21,7 @@ from reconciler.sandbox.azure import LocalAzure, seed
 from reconciler.sandbox.faults import Faults
 
 AUTHORIZATION = "/providers/Microsoft.Authorization"
+NOBODY = "99999999-9999-4999-8999-999999999999"
 ALICE, BOB = seed.object_id("alice@example.com"), seed.object_id("bob@example.com")
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -168,8 +169,8 @@ def test_the_same_name_updates_the_description_and_nothing_else(client: Client) 
 @pytest.mark.parametrize(
     ("scope", "role", "oid", "more", "answer"),
     [
-        (seed.RG_PAYMENTS, seed.READER, str(uuid4()), {}, (400, "PrincipalNotFound")),
-        (seed.RG_PAYMENTS, str(uuid4()), ALICE, {}, (400, "RoleDefinitionDoesNotExist")),
+        (seed.RG_PAYMENTS, seed.READER, NOBODY, {}, (400, "PrincipalNotFound")),
+        (seed.RG_PAYMENTS, NOBODY, ALICE, {}, (400, "RoleDefinitionDoesNotExist")),
         (seed.SUB_DATA, seed.SETTLEMENT_OPERATOR, ALICE, {}, (400, "InvalidRoleDefinitionScope")),
         (seed.RG_PAYMENTS + "x", seed.READER, ALICE, {}, (404, "ResourceGroupNotFound")),
         (seed.EXPORTS + "x", seed.READER, ALICE, {}, (404, "ResourceNotFound")),
@@ -342,8 +343,8 @@ def test_a_call_without_a_token_for_this_host_is_refused(client: Client) -> None
 def test_the_token_endpoint_knows_its_tenant_and_application(client: Client) -> None:
     token = "/oauth2/v2.0/token"
     for tenant, app, error in (
-        (str(uuid4()), "x", "AADSTS90002"),
-        (seed.TENANT, str(uuid4()), "AADSTS700016"),
+        (NOBODY, "x", "AADSTS90002"),
+        (seed.TENANT, NOBODY, "AADSTS700016"),
     ):
         client.connection.request("POST", f"/{tenant}{token}", urlencode({"client_id": app}))
         answer = client.connection.getresponse()
