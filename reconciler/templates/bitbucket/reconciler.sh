@@ -11,8 +11,8 @@ PYTHON=$TEMP/venv/bin/python
 install() {
   git clone --quiet --no-checkout "$PROJECT" "$TEMP/reconciler"
   git -C "$TEMP/reconciler" -c advice.detachedHead=false checkout --quiet "$COMMIT"
-  python3 -m venv "$TEMP/venv"
-  "$PYTHON" -m pip install --quiet --disable-pip-version-check \
+  python3 -m venv --without-pip "$TEMP/venv"
+  python3 -m pip --python "$TEMP/venv" install --quiet --disable-pip-version-check \
     --require-hashes --only-binary :all: -r "$TEMP/reconciler/requirements/runtime.txt"
   site=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
   echo "$TEMP/reconciler" > "$site/reconciler.pth"
