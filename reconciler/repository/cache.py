@@ -139,12 +139,14 @@ class Cache:
         self._try(write)
 
     def _try(self, work: Callable[[sqlite3.Connection], Value]) -> Value | None:
-        """None when the file is locked, full or broken; a broken one is thrown away."""
+        """None when the file is locked, full or broken. Then it is let be for this run; a broken
+        one is thrown away."""
         if self._db is None:
             return None
         try:
             return work(self._db)
         except sqlite3.OperationalError:
+            self.close()
             return None
         except (sqlite3.Error, UnicodeError, OverflowError):
             self.close()

@@ -97,7 +97,7 @@ class History:
             source = _source(step, taken.get(step.blob, ()), claimed)
             if source is not None:
                 claimed.add(source.id)
-            if source is not None and _same_place(source.path, step):
+            if source is not None and source.blob and _same_place(source.path, step):
                 moved.add(source.id)
                 source.path = step.path
                 self.live[step.path] = source

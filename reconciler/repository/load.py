@@ -167,9 +167,8 @@ def _problems(
     """Of the files of the commit: each on its own, then what they say of each other. `others` are
     paths that hold no document and may have to be refused for it."""
     live = history.live
-    refused = [p for path in [*live, *others] if (p := trouble(path)) is not None]
-    badly = {p.position.path for p in refused}
-    refused += [_irregular(s.path) for s in live.values() if not s.blob and s.path not in badly]
+    badly = {path: p for path in [*live, *others] if (p := trouble(path)) is not None}
+    odd = [_irregular(s.path) for s in live.values() if not s.blob and s.path not in badly]
     names = Names(
         bundles=frozenset(v.content.name for v in bundles if v.gone is None),
         systems=frozenset(reading.grammar.systems) | reading.grammar.broken,
@@ -178,7 +177,12 @@ def _problems(
     for path, page in standing.items():
         names.add(path, page)
     trees = Trees(reading, live)
-    found: list[Problem] = [*refused, *collisions(live), *reading.problems(live.values())]
+    found: list[Problem] = [
+        *badly.values(),
+        *odd,
+        *collisions(live),
+        *reading.problems(live.values()),
+    ]
     found += of_grants(reading.mentions(live.values()), names, trees.of)
     found += of_directory(standing, names, trees.of)
     return tuple(found)

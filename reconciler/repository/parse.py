@@ -11,6 +11,8 @@ from reconciler.repository import characters, configuration, directory, grants, 
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.paths import Kind
 
+MOST = 50  # problems of one file that are told
+
 Document = Grant | Bundle | DirectoryPage
 
 
@@ -27,7 +29,7 @@ def parse(kind: Kind, path: str, data: bytes, grammar: Grammar) -> Parsed:
     limit = characters.LARGE if kind is Kind.DIRECTORY else characters.SMALL
     found, problems = read(path, data, limit)
     if found is None or not found.sound:
-        return Parsed(None, tuple(problems))
+        return Parsed(None, _some(problems))
     document: Document | None
     match kind:
         case Kind.GRANT | Kind.STANDING:
@@ -37,8 +39,18 @@ def parse(kind: Kind, path: str, data: bytes, grammar: Grammar) -> Parsed:
         case _:
             document, more = directory.page(found, grammar)
     if problems or more:
-        return Parsed(None, tuple(sorted({*problems, *more})))
+        return Parsed(None, _some([*problems, *more]))
     return Parsed(document)
+
+
+def _some(problems: list[Problem]) -> tuple[Problem, ...]:
+    """In the order of their places; of very many the first, and how many there are."""
+    every = sorted(set(problems))
+    if len(every) <= MOST:
+        return tuple(every)
+    what = f"{len(every) - MOST:,} more mistakes in this file"
+    last = Problem(every[-1].position, what, "mend the first ones and run again", "more")
+    return (*every[:MOST], last)
 
 
 def parse_configuration(
@@ -46,9 +58,9 @@ def parse_configuration(
 ) -> tuple[configuration.Configuration | None, Grammar, tuple[Problem, ...]]:
     found, problems = read(configuration.FILE, data, characters.LARGE)
     if found is None or not found.sound:
-        return None, Grammar(schemas), tuple(problems)
+        return None, Grammar(schemas), _some(problems)
     settled, grammar, more = configuration.configuration(found, schemas)
-    every = tuple(sorted({*problems, *more}))
+    every = _some([*problems, *more])
     return (None if every else settled), grammar, every
 
 

@@ -37,6 +37,7 @@ RULES = {
     "length": "A text too short or too long",
     "line-length": "A line that scrolls out of view",
     "missing-key": "A key that must be there",
+    "more": "More mistakes than are told at once",
     "no-end": "A grant without an end",
     "not-ascii": "A letter that looks like another",
     "path": "A path with odd characters, or in the wrong place",

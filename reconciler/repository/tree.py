@@ -79,7 +79,7 @@ class Tree:
 
 def build(text: str, path: str) -> Tree:
     """Never raises for the text's sake: what is wrong with it is in `problems`."""
-    builder = _Builder(path)
+    builder = _Builder(path, text.count("\n") + 1)
     try:
         builder.run(CParser(text))
     except MarkedYAMLError as e:
@@ -101,8 +101,8 @@ def _index(key: object, within: object) -> bool:
 
 
 class _Builder:
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, lines: int) -> None:
+        self.path, self.lines = path, lines
         self.problems: list[Problem] = []
         self.sound = True
         self.top: list[Any] = []
@@ -214,11 +214,14 @@ class _Builder:
         fix = next((fix for start, fix in _HINTS if start in said), "mend the line")
         context = f" {error.context}" if error.context else ""
         mark = error.problem_mark or error.context_mark
-        if error.context_mark and "end of stream" in said:
-            mark = error.context_mark  # where the quote opens, not where the file ends
+        past_the_end = mark is not None and mark.line >= self.lines
+        if error.context_mark and (past_the_end or "end of stream" in said):
+            mark = error.context_mark  # where the quote or bracket opens, not where the file ends
         self.refuse(mark, f"not YAML: {said}{context}", fix, "yaml-syntax")
         self.sound = False
 
     def refuse(self, mark: Any, what: str, fix: str, rule: str) -> None:
-        spot = Position(self.path, mark.line + 1, mark.column + 1) if mark else Position(self.path)
-        self.problems.append(Problem(spot, what, fix, rule))
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if line > self.lines:
+            line, column = self.lines, 1
+        self.problems.append(Problem(Position(self.path, line, column), what, fix, rule))

@@ -13,9 +13,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
+    """The nearest right word; "" when none is near. Of addresses, one part must be right."""
+    local, at, domain = word.partition("@")
+    if at:
+        addresses = [k.partition("@") for k in known]
+        same = {name: f"{name}@{there}" for name, _, there in addresses if there == domain}
+        near = get_close_matches(local, same, 1, 0.6)
+        if near:
+            return same[near[0]]
+        same = {there: f"{name}@{there}" for name, _, there in addresses if name == local}
+        near = get_close_matches(domain, same, 1, 0.6)
+        return same[near[0]] if near else ""
     folded = {k.lower().replace("-", "_"): k for k in known}
-    alike = 0.85 if "@" in word else 0.6  # addresses are alike by their domain alone
-    near = get_close_matches(word.lower().replace("-", "_"), list(folded), 1, alike)
+    near = get_close_matches(word.lower().replace("-", "_"), list(folded), 1, 0.6)
     return folded[near[0]] if near else ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -144,6 +144,7 @@ def agree(found: schemas.Checker, data: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "part"), CHECKERS)
+@settings(max_examples=60)
 @given(data=DOCUMENTS)
 def test_the_fast_gate_and_the_wording_agree_on_anything(name: str, part: str, data: Any) -> None:
     agree(schemas.checker(FOLDER, name, part), data)
@@ -159,6 +160,7 @@ VALID = {
 
 
 @pytest.mark.parametrize("name", FILES)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), piece=PIECES, key=KEYS)
 def test_they_agree_on_valid_files_with_one_mistake(
     name: str, seed: int, piece: str, key: str
