@@ -1,0 +1,50 @@
+"""Every content that 50,000 commits ever declared, and the load of a commit with them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import corpus
+from bench.measure import Result, alone, command, paired
+from reconciler.repository import load
+from reconciler.repository.cache import Cache
+from reconciler.repository.git import Git
+from reconciler.repository.walk import walk
+
+COMMITS = 50_000
+LOG = ("git", "log", "--raw", "--no-abbrev", "--no-renames", "--first-parent", "-m", "--format=%H")
+
+
+def run(home: Path) -> Iterator[Result]:
+    root = corpus.history(home, COMMITS)
+    git, store = Git(root), home / "cache-history"
+    tip = git.commit("HEAD")
+    parent = git.commit("HEAD~100")
+
+    def cold() -> None:
+        walk(git, tip, Cache(None, root))
+
+    def warm() -> None:
+        cache = Cache(store, root)
+        walk(git, tip, cache)
+        cache.close()
+
+    log = command(LOG, root)
+    log()
+    yield paired("history of 50,000 commits, cold", cold, log, "git log --raw", 1.3, 3)
+    shutil.rmtree(store, ignore_errors=True)
+    cache = Cache(store, root)
+    walk(git, parent, cache)
+    cache.close()
+    yield alone("history, 100 commits after the last walk", warm, 0.3)
+
+    now = datetime.fromtimestamp(corpus.START + 600 * COMMITS, UTC)
+
+    def loaded() -> None:
+        load(root, now, cache=store)
+
+    loaded()
+    yield alone("load 100,000 standing grants with history, warm", loaded, 1.5)
