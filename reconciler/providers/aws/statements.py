@@ -18,7 +18,6 @@ from reconciler.errors import ItemError
 _VERSION = "2012-10-17"
 _OPERATOR, _KEY = "DateLessThan", "aws:CurrentTime"
 _FOLDED = frozenset({"Action", "NotAction"})
-_KEYS = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"})
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: all inline policies
 # of one entity together, white space not counted; and the characters that IAM takes.
 SIZES: Mapping[str, int] = {"user": 2048, "role": 10240}
@@ -93,7 +92,7 @@ def live(policy: Mapping[str, Any] | str) -> tuple[str, datetime | None]:
         statements = [statements]
     if set(policy) - {"Version", "Statement"} or policy.get("Version") != _VERSION:
         return _compact(policy), None
-    if not all(isinstance(s, Mapping) and set(s) <= _KEYS for s in statements):
+    if not all(isinstance(s, Mapping) for s in statements):
         return _compact(policy), None
     ends = {_end(statement) for statement in statements}
     if len(ends) == 1 and (end := ends.pop()) is not None:
