@@ -18,6 +18,8 @@ BENCHES = {
     "parse": "bench.parse",
     "validate": "bench.validate",
     "history": "bench.history",
+    "planning": "bench.planning",
+    "calls": "bench.calls",
 }
 
 

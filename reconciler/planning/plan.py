@@ -35,7 +35,7 @@ from reconciler.planning.slots import Slot
 class Live:
     """What was read, and what could not be."""
 
-    rows: Iterable[Observed]
+    rows: Sequence[Observed]
     unknown: tuple[Unknown, ...] = ()
 
 
@@ -79,38 +79,59 @@ class _Drawing:
         self._steps: list[Step] = []
         self._tallies: dict[str, _Tally] = {}
 
-    def compare(self, rows: Iterable[Observed]) -> None:
-        declared = self._says.declared
-        found: dict[str, Observed] = {}
-        more: dict[str, list[Observed]] = defaultdict(list)
+    def compare(self, rows: Sequence[Observed]) -> None:
+        missing = dict(self._says.declared)
+        unlike: dict[str, list[Observed]] = {}
+        repeated: set[str] = set()
         in_slot: dict[str, Observed] = {}
         for row in rows:
             if row.via:
                 continue
             assignment = row.assignment
-            if self._tally(assignment.entitlement).order:
+            tally = self._tally(assignment.entitlement)
+            if tally.order:
                 in_slot[assignment.slot] = row
                 continue
             key = assignment.key
-            if key not in declared:
-                self._steps.append(self._rows.undeclared(row))
-            elif key in found:
-                more[key].append(row)
+            want = missing.pop(key, None)
+            if want is None:
+                if key in self._says.declared:
+                    repeated.add(key)
+                else:
+                    self._steps.append(self._rows.undeclared(row))
+            elif _plainly_right(tally, want, row):
+                _keep(tally, want, row)
             else:
-                found[key] = row
-        wanted: dict[str, list[Declared]] = defaultdict(list)
-        for key, want in declared.items():
+                unlike[key] = [row]
+        for key, group in self._gathered(rows, repeated).items():
+            first, want = group[0], self._says.declared[key]
             tally = self._tally(want.assignment.entitlement)
-            if tally.order:
-                wanted[want.assignment.slot].append(want)
-            elif (first := found.get(key)) is None:
-                self._steps.append(self._rows.missing(want))
-            elif key not in more and _plainly_right(tally, want, first):
-                _keep(tally, want, first)
+            if _plainly_right(tally, want, first):
+                _keep(tally, want, first, by=-1)
+            unlike[key] = group
+        for key, group in unlike.items():
+            self._weigh(self._says.declared[key], group)
+        self._absent(missing.values(), in_slot)
+
+    def _gathered(self, rows: Iterable[Observed], keys: set[str]) -> dict[str, list[Observed]]:
+        """All the rows of the assignments that have more than one: there are few."""
+        found: dict[str, list[Observed]] = defaultdict(list)
+        if keys:
+            for row in rows:
+                if not row.via and (key := row.assignment.key) in keys:
+                    found[key].append(row)
+        return found
+
+    def _absent(self, wants: Iterable[Declared], in_slot: dict[str, Observed]) -> None:
+        """What no row of its own says, and the slots, which are looked at whole."""
+        slots: dict[str, list[Declared]] = defaultdict(list)
+        for want in wants:
+            if self._tally(want.assignment.entitlement).order:
+                slots[want.assignment.slot].append(want)
             else:
-                self._weigh(tally, want, (first, *more.get(key, ())))
-        for slot in wanted.keys() | in_slot.keys():
-            self._fill(tuple(wanted.get(slot, ())), in_slot.get(slot))
+                self._steps.append(self._rows.missing(want))
+        for slot in slots.keys() | in_slot.keys():
+            self._fill(tuple(slots.get(slot, ())), in_slot.get(slot))
 
     def _tally(self, entitlement: Entitlement) -> _Tally:
         found = self._tallies.get(entitlement.key)
@@ -119,11 +140,11 @@ class _Drawing:
             self._tallies[entitlement.key] = found
         return found
 
-    def _weigh(self, tally: _Tally, want: Declared, rows: Sequence[Observed]) -> None:
+    def _weigh(self, want: Declared, rows: Sequence[Observed]) -> None:
         steps = tuple(self._rows.met(want, rows))
         self._steps.extend(steps)
         if not any(isinstance(s, AlreadyHeld) or _sets_end(s) for s in steps):
-            _keep(tally, want, rows[0])
+            _keep(self._tally(want.assignment.entitlement), want, rows[0])
 
     def _fill(self, wants: tuple[Declared, ...], live: Observed | None) -> None:
         first = live or wants[0]
@@ -190,10 +211,10 @@ def _plainly_right(tally: _Tally, want: Declared, row: Observed) -> bool:
     return tally.plain and row.controller is None and row.since is None and row.until is None
 
 
-def _keep(tally: _Tally, want: Declared, row: Observed) -> None:
-    tally.kept += 1
+def _keep(tally: _Tally, want: Declared, row: Observed, by: int = 1) -> None:
+    tally.kept += by
     if row.marker is None and row.since is None and want.until is not None:
-        tally.unmarked += 1
+        tally.unmarked += by
 
 
 def _sets_end(step: Step) -> bool:
