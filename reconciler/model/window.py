@@ -32,6 +32,12 @@ class Window:
     def empty(self) -> bool:
         return self.end is not None and self.end <= self.start
 
+    @property
+    def never(self) -> bool:
+        """Over before it began. A window that ended in the second of its start is not: git's times
+        are whole seconds, and a run may have come in between."""
+        return self.end is not None and self.end < self.start
+
     def clip(self, other: Window) -> Window:
         """The part of this window that lies in `other`."""
         ends = [end for end in (self.end, other.end) if end is not None]

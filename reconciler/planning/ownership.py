@@ -50,7 +50,7 @@ class Ownership:
         if row.marker is not None:
             return OWNED
         if row.controller is not None:
-            return Verdict(False, f"belongs to {row.controller}")
+            return Verdict(False, f"not ours: {row.controller}")
         key = row.assignment.key
         if not self._may_be_unmarked(row, self.says.past.get(key)):
             return Verdict(False, "carries no marker of ours")

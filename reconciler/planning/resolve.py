@@ -77,7 +77,7 @@ def _claim(
 ) -> tuple[Window, Cause] | None:
     """What is left of the grant's window, and why it ends where it ends."""
     window = said.clip(version.window).clip(item.window).clip(subject)
-    if window.empty:
+    if said.empty or window.never:
         return None
     if window.end is None or window.end == said.end:
         return window, Cause.EXPIRED

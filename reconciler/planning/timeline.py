@@ -102,7 +102,7 @@ class Directory:
             for member in self._members.get(ref.id, ()):
                 for span in self._one(member.value, system):
                     window = span.window.clip(member.window).clip(group.window)
-                    if not window.empty:
+                    if not window.never:
                         yield Span(window, span.value, span.left and window.end == span.window.end)
 
     def _one(self, id_: str, system: str) -> Iterator[Span[Subject]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from reconciler.model import Plan
 from reconciler.providers.base import Outcome
-from reconciler.render.words import SIGNS, counts, ends, moment, role_of, what, who
+from reconciler.render.words import SIGNS, brief, counts, ends, moment, role_of, what, who
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|~#@"})
 
@@ -38,7 +38,10 @@ def plan(plan: Plan) -> str:
     parts += _section("Held back by a guard", _held(plan))
     parts += _section(
         "Could not be read: nothing is planned there",
-        _table(("system", "where", "error"), ((u.system, u.where, u.error) for u in plan.unknown)),
+        _table(
+            ("system", "where", "error"),
+            ((u.system, u.where, brief(u.error)) for u in plan.unknown),
+        ),
     )
     parts += _section("Already held: not ours, and it stays", _already_held(plan))
     parts += _section(
@@ -52,7 +55,7 @@ def plan(plan: Plan) -> str:
 def applied(plan_: Plan, outcomes: Iterable[Outcome]) -> str:
     """What an apply did, for a job summary: failures first, then the plan that it carried out."""
     rows = [
-        (str(o.error), who(o.change.subject, o.change.assignment), role_of(o.change))
+        (brief(str(o.error)), who(o.change.subject, o.change.assignment), role_of(o.change))
         for o in outcomes
         if o.error
     ]

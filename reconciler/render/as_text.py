@@ -11,7 +11,7 @@ from rich.table import Table
 from reconciler.model import Action, Change, Mode, Plan
 from reconciler.planning.status import Line, State
 from reconciler.providers.base import Outcome
-from reconciler.render.words import SIGNS, counts, ends, moment, role_of, what, who
+from reconciler.render.words import SIGNS, brief, counts, ends, moment, role_of, what, who
 
 _COLOURS = {
     Action.ADD: "green",
@@ -42,7 +42,7 @@ def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool
 
 
 def unknown(plan: Plan, console: Console) -> None:
-    rows = ((u.system, u.where, u.error) for u in plan.unknown)
+    rows = ((u.system, u.where, brief(u.error)) for u in plan.unknown)
     _section(console, "Could not be read: nothing is planned there", "red", rows)
 
 
@@ -142,7 +142,9 @@ def _outcome(outcome: Outcome, console: Console) -> None:
     text = f"{name}: {escape(role_of(change))} on {escape(change.assignment.entitlement.resource)}"
     system = escape(change.assignment.entitlement.system)
     if outcome.error:
-        console.print(f"[red]✗[/] {change.action} {system} {text}: {escape(outcome.error.cause)}")
+        console.print(
+            f"[red]✗[/] {change.action} {system} {text}: {escape(brief(outcome.error.cause))}"
+        )
     else:
         console.print(f"[green]✓[/] {change.action} {system} {text}, {escape(ends(change))}")
 

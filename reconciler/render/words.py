@@ -8,6 +8,7 @@ from reconciler.model import Action, Assignment, Change, Plan
 
 SIGNS = {Action.ADD: "+", Action.EXTEND: "~", Action.SHORTEN: "~", Action.REMOVE: "-"}
 _LONGEST = 60
+_LINE = 300
 
 
 def moment(at: datetime | None) -> str:
@@ -42,6 +43,12 @@ def ends(change: Change) -> str:
         return "no end"
     by = "by the system" if change.native_expiry else "by the reconciler"
     return f"until {moment(change.until)}, ended {by}"
+
+
+def brief(error: str) -> str:
+    """An SDK's page of explanation as one line that fits a table."""
+    line = " ".join(error.split())
+    return line if len(line) <= _LINE else f"{line[: _LINE - 1]}…"
 
 
 def counts(plan: Plan) -> str:

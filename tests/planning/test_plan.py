@@ -131,6 +131,13 @@ def test_an_unmarked_row_that_git_declared_long_ago_is_foreign_and_the_grant_is_
 
 
 @EVERY_KIND
+def test_what_was_merged_and_withdrawn_in_the_same_second_is_still_ours(kind: str) -> None:
+    """A run may have come in between: git counts in seconds, a job does not wait for one."""
+    flash = claim(assignment(kind=kind), -1, -1, cause=Cause.WITHDRAWN)
+    assert told(planned([flash], [right(kind)])) == ["remove alice read (withdrawn)"]
+
+
+@EVERY_KIND
 def test_what_was_never_declared_is_foreign(kind: str) -> None:
     row = live(assignment("root", "admin", kind), marked=False)
     p = planned([], [row])
@@ -142,7 +149,7 @@ def test_rule_13_another_controllers_row_is_named_and_never_touched() -> None:
     row = replace(live(assignment(), marked=False, until=5), controller="PAM")
     p = planned([claim(assignment(), -9, -1)], [row], exclusive=[assignment().entitlement])
     assert told(p) == []
-    assert p.foreign == (Foreign(row, "belongs to PAM"),)
+    assert p.foreign == (Foreign(row, "not ours: PAM"),)
 
 
 def test_rule_1_the_end_of_one_grant_never_ends_what_another_gives() -> None:

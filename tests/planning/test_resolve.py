@@ -218,3 +218,13 @@ def test_what_a_directory_said_before_the_look_back_is_taken_to_have_always_been
     g = version(grant("alice@example.com"), merged=-2 * month)
     [c] = resolved([g], [page(ALICE, merged=-month)])
     assert c.window.start == hours(-2 * month)
+
+
+def test_what_was_deleted_in_the_second_of_its_merge_was_declared_all_the_same() -> None:
+    g = version(grant("alice@example.com"), merged=-1, gone=-1)
+    assert spans(resolved([g], [page(ALICE)])) == [("alice", "Read", -1, -1, Cause.WITHDRAWN)]
+
+
+def test_what_was_withdrawn_before_it_began_never_was() -> None:
+    g = version(grant("alice@example.com", starts=hours(1)), gone=-1)
+    assert resolved([g], [page(ALICE)]) == []
