@@ -64,6 +64,7 @@ def main() -> None:
         e.show()
         raise SystemExit(2) from None
     except ReconcilerError as e:
-        click.echo(f"error: {e}", err=True)
+        text = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(e))
+        click.echo(f"error: {text}", err=True)
         raise SystemExit(e.exit_code) from None
     raise SystemExit(code if isinstance(code, int) else 0)

@@ -91,7 +91,7 @@ def status(lines: tuple[Line, ...], at: datetime) -> str:
 
 
 def _dumped(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json.dumps(document, indent=2)
 
 
 def _assignment(of: Assignment) -> dict[str, Any]:

@@ -7,15 +7,25 @@ from collections.abc import Iterable
 
 from reconciler.model import Plan
 from reconciler.providers.base import Outcome
-from reconciler.render.words import SIGNS, brief, counts, ends, moment, role_of, what, who
+from reconciler.render.words import (
+    SIGNS,
+    brief,
+    counts,
+    ends,
+    moment,
+    printable,
+    role_of,
+    what,
+    who,
+)
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|~#@"})
 
 
 def cell(text: str) -> str:
     """Text that markdown takes literally: no link, mention, code or table border."""
-    escaped = html.escape(text, quote=False).translate(_SPECIAL)
-    return escaped.replace("://", "&#58;//").replace("\n", " ")
+    escaped = html.escape(printable(" ".join(text.split())), quote=False).translate(_SPECIAL)
+    return escaped.replace("://", "&#58;//")
 
 
 def plan(plan: Plan) -> str:

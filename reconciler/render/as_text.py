@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from reconciler.model import Action, Change, Mode, Plan
 from reconciler.planning.status import Line, State
 from reconciler.providers.base import Outcome
-from reconciler.render.words import SIGNS, brief, counts, ends, moment, role_of, what, who
+from reconciler.render.words import (
+    SIGNS,
+    brief,
+    counts,
+    ends,
+    moment,
+    role_of,
+    what,
+    who,
+)
 
 _COLOURS = {
     Action.ADD: "green",
@@ -72,21 +80,22 @@ def _changes(changes: Iterable[Change], console: Console, modes: Mapping[str, Mo
     for system, rows in by_system.items():
         mode = modes.get(system, Mode.REPORT)
         only = "" if mode is Mode.ENFORCE else " (mode: report; apply leaves it alone)"
-        console.print(f"[bold]{escape(system)}[/]{only}")
-        table = _table()
-        for change in rows:
-            colour = _COLOURS[change.action]
-            table.add_row(
-                f"[{colour}]{SIGNS[change.action]} {change.action}[/]",
-                escape(who(change.subject, change.assignment)),
-                escape(role_of(change)),
-                escape(change.assignment.entitlement.resource),
-                escape(ends(change)),
-                escape(", ".join(change.grants)),
-            )
-        console.print(table)
+        console.print(f"[bold]{_safe(system)}[/]{only}")
+        console.print(_table(_change(change) for change in rows))
         for note in sorted({change.note for change in rows if change.note}):
-            console.print(f"  note: {escape(note)}", style="dim")
+            console.print(f"  note: {_safe(note)}", style="dim")
+
+
+def _change(change: Change) -> tuple[str, ...]:
+    colour = _COLOURS[change.action]
+    return (
+        f"[{colour}]{SIGNS[change.action]} {change.action}[/]",
+        _safe(who(change.subject, change.assignment)),
+        _safe(role_of(change)),
+        _safe(change.assignment.entitlement.resource),
+        _safe(ends(change)),
+        _safe(", ".join(change.grants)),
+    )
 
 
 def _held(plan: Plan) -> Iterable[tuple[str, ...]]:
@@ -129,42 +138,40 @@ def _section(console: Console, title: str, colour: str, rows: Iterable[tuple[str
     if not rows:
         return
     console.print(title, style=f"bold {colour}".strip())
-    table = _table()
-    for row in rows:
-        table.add_row(*map(escape, row))
-    console.print(table)
+    console.print(_table(tuple(map(_safe, row)) for row in rows))
 
 
 def _outcome(outcome: Outcome, console: Console) -> None:
     """One line as it happens."""
     change = outcome.change
-    name = escape(who(change.subject, change.assignment))
-    text = f"{name}: {escape(role_of(change))} on {escape(change.assignment.entitlement.resource)}"
-    system = escape(change.assignment.entitlement.system)
+    name = _safe(who(change.subject, change.assignment))
+    text = f"{name}: {_safe(role_of(change))} on {_safe(change.assignment.entitlement.resource)}"
+    system = _safe(change.assignment.entitlement.system)
     if outcome.error:
         console.print(
-            f"[red]✗[/] {change.action} {system} {text}: {escape(brief(outcome.error.cause))}"
+            f"[red]✗[/] {change.action} {system} {text}: {_safe(brief(outcome.error.cause))}"
         )
     else:
-        console.print(f"[green]✓[/] {change.action} {system} {text}, {escape(ends(change))}")
+        console.print(f"[green]✓[/] {change.action} {system} {text}, {_safe(ends(change))}")
 
 
 def status(lines: Iterable[Line], console: Console) -> None:
-    table = _table("who", "what", "where", "system", "state", "until", "grants")
-    for line in lines:
-        entitlement = line.assignment.entitlement
-        colour = _STATES.get(line.state, "")
-        state = f"[{colour}]{line.state}[/]" if colour else line.state.value
-        table.add_row(
-            escape(who(line.subject, line.assignment)),
-            escape(what(line.assignment)),
-            escape(entitlement.resource),
-            escape(entitlement.system),
-            state,
-            _until(line),
-            escape(", ".join(line.grants) or line.note),
-        )
-    console.print(table)
+    headers = ("who", "what", "where", "system", "state", "until", "grants")
+    console.print(_table((_line(line) for line in lines), headers))
+
+
+def _line(line: Line) -> tuple[str, ...]:
+    entitlement = line.assignment.entitlement
+    colour = _STATES.get(line.state, "")
+    return (
+        _safe(who(line.subject, line.assignment)),
+        _safe(what(line.assignment)),
+        _safe(entitlement.resource),
+        _safe(entitlement.system),
+        f"[{colour}]{line.state}[/]" if colour else line.state.value,
+        _until(line),
+        _safe(", ".join(line.grants) or line.note),
+    )
 
 
 def _until(line: Line) -> str:
@@ -175,10 +182,13 @@ def _until(line: Line) -> str:
     return moment(line.until) + (" (by the system)" if line.native_expiry else "")
 
 
-def _table(*headers: str) -> Table:
-    table = Table(
-        *headers, box=None, show_header=bool(headers), pad_edge=True, padding=(0, 2, 0, 0)
-    )
-    if not headers:
-        table.show_header = False
+def _table(rows: Iterable[tuple[str, ...]], headers: tuple[str, ...] = ()) -> Table:
+    """Long names are folded, never cut: what is not shown cannot be checked."""
+    rows = list(rows)
+    width = max(map(len, rows), default=len(headers))
+    titles = headers or ("",) * width
+    columns = [Column(title, overflow="fold") for title in titles]
+    table = Table(*columns, box=None, show_header=bool(headers), padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*row)
     return table

@@ -11,6 +11,11 @@ _LONGEST = 60
 _LINE = 300
 
 
+def printable(text: str) -> str:
+    """Text from outside without what steers a terminal or hides a character."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
 def moment(at: datetime | None) -> str:
     return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
 
@@ -47,7 +52,7 @@ def ends(change: Change) -> str:
 
 def brief(error: str) -> str:
     """An SDK's page of explanation as one line that fits a table."""
-    line = " ".join(error.split())
+    line = printable(" ".join(error.split()))
     return line if len(line) <= _LINE else f"{line[: _LINE - 1]}…"
 
 

@@ -141,3 +141,21 @@ def test_status_says_what_is_active_pending_upcoming_left_over_and_foreign() -> 
     out = io.StringIO()
     as_text.status(lines, Console(file=out, width=300))
     assert "starts 2026-03-01 14:00Z" in out.getvalue()
+
+
+EVIL = "al\x1b[2Jice\u202e\u2028"
+
+
+@pytest.mark.parametrize("render", [text, as_markdown.plan, as_json.plan])
+def test_no_name_from_a_live_system_can_steer_a_terminal(render: object) -> None:
+    drawn = Plan(NOW, foreign=(Foreign(live(assignment(EVIL), marked=False), EVIL),))
+    shown = render(drawn)  # type: ignore[operator]
+    assert not {"\x1b", "\u202e", "\u2028"} & set(shown)
+
+
+def test_a_long_name_is_folded_and_never_cut() -> None:
+    out = io.StringIO()
+    resource = "projects/" + "x" * 200
+    drawn = Plan(NOW, foreign=(Foreign(live(assignment(on=resource), marked=False)),))
+    as_text.plan(drawn, Console(file=out, width=60), {})
+    assert out.getvalue().count("x") >= 200
