@@ -1,13 +1,13 @@
 """What was parsed and which history was walked, kept between runs. Losing it, or finding it broken,
 costs time and nothing else: every answer can be had again from git.
 
-Holds text in SQLite, never code. Each row carries a checksum, and is forgotten when it is wrong.
+Holds text in SQLite, never code. Each part carries a checksum, and is forgotten when it is wrong.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache as once
 from hashlib import sha256
@@ -24,15 +24,19 @@ from reconciler.repository.paths import Kind
 
 Value = TypeVar("Value")
 
-_LAYOUT = 1
+_LAYOUT = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS spaces (space TEXT PRIMARY KEY, used INTEGER);
-CREATE TABLE IF NOT EXISTS parsed (space TEXT, blob TEXT, sum INTEGER, row TEXT,
-                                   PRIMARY KEY (space, blob)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS history (tip TEXT, part TEXT, sum INTEGER, data BLOB,
-                                    PRIMARY KEY (tip, part)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS parts (space TEXT, part TEXT, sum INTEGER, data BLOB,
+                                  PRIMARY KEY (space, part)) WITHOUT ROWID;
 """
 _SPACES_KEPT = 16  # grammars times kinds of files; the least recently used go
+_PARTS_KEPT = 40  # of one space; then they are written as one again
+_PART = 10_000  # rows in one part
+_HISTORY = "history"
+_NUL = "\0"  # in no row: the strict loader refuses it
+
+Parts = dict[str, bytes]
 
 
 def folder(environment: Mapping[str, str]) -> Path | None:
@@ -79,62 +83,60 @@ class Cache:
 
     def rows(self, space: str) -> dict[str, str]:
         """blob -> row, of everything remembered in the space."""
-        found = self._try(
-            lambda db: db.execute(
-                "SELECT blob, sum, row FROM parsed WHERE space = ?", (space,)
-            ).fetchall()
-        )
-        return {blob: row for blob, total, row in found or () if _sound(row, total, blob)}
+        found: dict[str, str] = {}
+        for data in self._parts(space).values():
+            with suppress(UnicodeDecodeError):
+                fields = data.decode().split(_NUL)
+                half = len(fields) // 2
+                found.update(zip(fields[:half], fields[half:], strict=False))
+        return found
 
-    def remember(self, space: str, rows: Mapping[str, str], wanted: Iterable[str]) -> None:
-        """Add rows; forget those of the space that are not wanted once they are the most."""
-        if not rows:
+    def remember(
+        self, space: str, new: Mapping[str, str], known: Mapping[str, str], wanted: Collection[str]
+    ) -> None:
+        """Add rows to those `known` before; forget what is not wanted once it is the most."""
+        if not new:
             return
-        keep = set(wanted)
-        ordered = [(space, blob, _sum(blob, rows[blob]), rows[blob]) for blob in sorted(rows)]
+        parts = self._parts(space)
+        stale = len(known) + len(new) > 2 * len(wanted) + 10_000
+        afresh = stale or len(parts) >= _PARTS_KEPT
+        if afresh:
+            every = {**known, **new}
+            kept = {blob: every[blob] for blob in wanted if blob in every} if stale else every
+            self._write(space, _packed(kept, 0), replace=True)
+        else:
+            self._write(space, _packed(new, 1 + max(map(int, parts), default=0)))
 
-        def write(db: sqlite3.Connection) -> None:
-            with _transaction(db):
-                db.executemany("INSERT OR REPLACE INTO parsed VALUES (?, ?, ?, ?)", ordered)
-                db.execute(
-                    "INSERT OR REPLACE INTO spaces SELECT ?, coalesce(max(used), 0) + 1 FROM spaces",
-                    (space,),
-                )
-                query = "SELECT blob FROM parsed WHERE space = ?"
-                there = {blob for (blob,) in db.execute(query, (space,))}
-                if len(there) > 2 * len(keep) + 10_000:
-                    stale = [(space, blob) for blob in there - keep]
-                    db.executemany("DELETE FROM parsed WHERE space = ? AND blob = ?", stale)
-                _forget_old(db)
+    def history(self) -> Parts:
+        """The parts of the one history that is remembered, as far as they are whole."""
+        return self._parts(_HISTORY)
 
-        self._try(write)
+    def remember_history(self, parts: Parts) -> None:
+        """Instead of any other: one line of history is enough to start from."""
+        self._write(_HISTORY, parts, replace=True)
 
-    def tip(self) -> str:
-        """The commit up to which a history is remembered, "" for none."""
-        query = "SELECT tip FROM history WHERE part = 'head'"
-        found = self._try(lambda db: db.execute(query).fetchone())
-        return str(found[0]) if found else ""
-
-    def history(self, tip: str) -> dict[str, bytes]:
-        """The parts that are whole."""
-        query = "SELECT part, sum, data FROM history WHERE tip = ?"
-        found = self._try(lambda db: db.execute(query, (tip,)).fetchall())
+    def _parts(self, space: str) -> Parts:
+        query = "SELECT part, sum, data FROM parts WHERE space = ?"
+        found = self._try(lambda db: db.execute(query, (space,)).fetchall())
         return {
             part: data
             for part, total, data in found or ()
             if isinstance(data, bytes) and crc32(data) == total
         }
 
-    def remember_history(self, tip: str, parts: Mapping[str, bytes]) -> None:
-        """Instead of any other: one line of history is enough to start from."""
+    def _write(self, space: str, parts: Parts, *, replace: bool = False) -> None:
+        rows = [(space, part, crc32(data), data) for part, data in parts.items()]
 
         def write(db: sqlite3.Connection) -> None:
             with _transaction(db):
-                db.execute("DELETE FROM history")
-                db.executemany(
-                    "INSERT INTO history VALUES (?, ?, ?, ?)",
-                    [(tip, part, crc32(data), data) for part, data in parts.items()],
+                if replace:
+                    db.execute("DELETE FROM parts WHERE space = ?", (space,))
+                db.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)", rows)
+                db.execute(
+                    "INSERT OR REPLACE INTO spaces SELECT ?, coalesce(max(used), 0) + 1 FROM spaces",
+                    (space,),
                 )
+                _forget_old(db)
 
         self._try(write)
 
@@ -173,18 +175,19 @@ def code() -> str:
     return total.hexdigest()
 
 
-def _sum(blob: str, row: str) -> int:
-    return crc32(row.encode(), crc32(blob.encode()))
-
-
-def _sound(row: object, total: object, blob: object) -> bool:
-    return isinstance(row, str) and isinstance(blob, str) and _sum(blob, row) == total
+def _packed(rows: Mapping[str, str], first: int) -> Parts:
+    listed = list(rows.items())
+    slices = [listed[i : i + _PART] for i in range(0, len(listed), _PART)]
+    return {
+        str(first + number): _NUL.join([*(b for b, _ in part), *(r for _, r in part)]).encode()
+        for number, part in enumerate(slices)
+    }
 
 
 def _forget_old(db: sqlite3.Connection) -> None:
     query = "SELECT space FROM spaces ORDER BY used DESC LIMIT -1 OFFSET ?"
     for (old,) in db.execute(query, (_SPACES_KEPT,)).fetchall():
-        db.execute("DELETE FROM parsed WHERE space = ?", (old,))
+        db.execute("DELETE FROM parts WHERE space = ?", (old,))
         db.execute("DELETE FROM spaces WHERE space = ?", (old,))
 
 

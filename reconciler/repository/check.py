@@ -78,14 +78,14 @@ class _Check:
     def __init__(self, root: Path, git: Git | None, cache: Cache, schemas: Path) -> None:
         self.source, self.cache, self.schemas = Source(root, git), cache, schemas
         self.grammar = Grammar(schemas)
-        self.rows: Rows = {}
+        self.rows: Rows = {}  # by kind and blob
 
     def run(self, only: Sequence[str], progress: Progress | None) -> Checked:
         every = {found.path: found for found in self.listed()}
         problems = [*self.refused(every.values()), *self.configuration(every.get(FILE))]
         documents = self.known(every.values())
         self.rows = rows(self.source, documents.values(), self.grammar, self.cache, progress)
-        documents = {p: one for p, one in documents.items() if (one.kind, one.blob) in self.rows}
+        documents = {p: one for p, one in documents.items() if one.blob in self.rows[one.kind]}
         problems += self.own_problems(documents)
         problems += self.cross_problems(documents)
         chosen = [path for path in every if _chosen(path, only)]
@@ -167,14 +167,14 @@ class _Check:
 
     def own_problems(self, documents: Mapping[str, Wanted]) -> Iterator[Problem]:
         for path, one in documents.items():
-            if self.rows[one.kind, one.blob][0] == "P":
+            if self.rows[one.kind][one.blob][0] == "P":
                 yield from self.parsed(path, one).problems
 
     def parsed(self, path: str, one: Wanted) -> Parsed:
         try:
-            return decode(path, self.rows[one.kind, one.blob], {})
+            return decode(path, self.rows[one.kind][one.blob], {})
         except Stale:
-            row = self.rows[one.kind, one.blob] = parsed_again(self.source, one, self.grammar)
+            row = self.rows[one.kind][one.blob] = parsed_again(self.source, one, self.grammar)
             return decode(path, row, {})
 
     def cross_problems(self, documents: Mapping[str, Wanted]) -> Iterator[Problem]:
@@ -196,7 +196,7 @@ class _Check:
 
     def mentions(self, documents: Mapping[str, Wanted]) -> Iterator[tuple[str, Mentions]]:
         for path, one in documents.items():
-            said = mentions(self.rows[one.kind, one.blob])
+            said = mentions(self.rows[one.kind][one.blob])
             if said is not None:
                 yield path, said
 

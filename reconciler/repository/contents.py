@@ -17,8 +17,11 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import groupby
 from multiprocessing import get_context
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from reconciler.repository.cache import Cache, space
 from reconciler.repository.characters import LARGE
@@ -28,16 +31,14 @@ from reconciler.repository.parse import parse
 from reconciler.repository.paths import Kind
 from reconciler.repository.rows import encode, fits
 
-Key = tuple[Kind, str]  # what a row belongs to: the kind of file, and the blob
-Rows = dict[Key, str]
+Rows = dict[Kind, dict[str, str]]  # by kind of file, then by blob
 Progress = Callable[[int, int], None]  # files done, files in all
 
 MANY = 1_500  # files from which a second process pays for itself
 _SLICE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """One content, and a path where it may lie in the working tree."""
 
     kind: Kind
@@ -105,59 +106,61 @@ def rows(
 ) -> Rows:
     """A row for every content that is wanted. What is new is remembered."""
     by_kind: dict[Kind, dict[str, Wanted]] = {}
-    for one in wanted:
-        by_kind.setdefault(one.kind, {}).setdefault(one.blob, one)
-    found: Rows = {}
-    missing: list[Wanted] = []
-    for kind, contents in by_kind.items():
-        known = cache.rows(space(kind, grammar))
-        for blob, one in contents.items():
-            row = known.get(blob)
-            if row is not None and fits(kind, row):
-                found[kind, blob] = row
-            else:
-                missing.append(one)
+    for kind, group in groupby(wanted, key=attrgetter("kind")):
+        by_kind.setdefault(kind, {}).update({one.blob: one for one in group})
+    known = {kind: cache.rows(space(kind, grammar)) for kind in by_kind}
+    missing = [
+        one
+        for kind, contents in by_kind.items()
+        for blob, one in contents.items()
+        if not fits(kind, known[kind].get(blob, ""))
+    ]
     if not missing:
-        return found
+        return known
     fresh = _parsed(source, missing, grammar, progress)
     for kind, contents in by_kind.items():
-        new = {blob: row for (k, blob), row in fresh.items() if k is kind}
-        cache.remember(space(kind, grammar), new, contents)
-    return found | fresh
+        new = fresh.get(kind, {})
+        cache.remember(space(kind, grammar), new, known[kind], contents)
+        known[kind].update(new)
+    return known
 
 
 def parsed_again(source: Source, one: Wanted, grammar: Grammar) -> str:
     """The row of one content, past any cache."""
-    return _parse_all(source, [one], grammar)[one.kind, one.blob]
+    return _parse_all(source, [one], grammar)[one.kind][one.blob]
 
 
 def _parsed(
     source: Source, wanted: Sequence[Wanted], grammar: Grammar, progress: Progress | None
 ) -> Rows:
     slices = [wanted[i : i + _SLICE] for i in range(0, len(wanted), _SLICE)]
-    found: Rows = {}
     if len(wanted) >= MANY and _may_fork():
         for name in ("grant", "standing", "bundle", "directory"):
             grammar.file(name)  # compiled once, before the processes part
-        with suppress(BrokenProcessPool):
-            with _pool(source, grammar, slices) as pool:
-                for done in pool.map(_slice, range(len(slices))):
-                    found |= done
-                    if progress:
-                        progress(len(found), len(wanted))
-            return found
-    for part in slices:
-        found |= _parse_all(source, part, grammar)
+        with suppress(BrokenProcessPool), _pool(source, grammar, slices) as pool:
+            return _gathered(pool.map(_slice, range(len(slices))), len(wanted), progress)
+    parts = (_parse_all(source, part, grammar) for part in slices)
+    return _gathered(parts, len(wanted), progress)
+
+
+def _gathered(parts: Iterable[Rows], total: int, progress: Progress | None) -> Rows:
+    found: Rows = {}
+    done = 0
+    for part in parts:
+        for kind, new in part.items():
+            found.setdefault(kind, {}).update(new)
+            done += len(new)
         if progress:
-            progress(len(found), len(wanted))
+            progress(done, total)
     return found
 
 
 def _parse_all(source: Source, wanted: Sequence[Wanted], grammar: Grammar) -> Rows:
-    return {
-        (one.kind, one.blob): encode(parse(one.kind, one.path, data, grammar))
-        for one, data in source.read(wanted)
-    }
+    found: Rows = {}
+    for one, data in source.read(wanted):
+        row = encode(parse(one.kind, one.path, data, grammar))
+        found.setdefault(one.kind, {})[one.blob] = row
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from reconciler.errors import Problem
 from reconciler.model import Bundle, DirectoryPage, Grant, Item
 from reconciler.repository import characters
 from reconciler.repository.cache import Cache
-from reconciler.repository.contents import Progress, Rows, Source, Wanted, parsed_again, rows
+from reconciler.repository.contents import Progress, Source, Wanted, parsed_again, rows
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.history import NONE, History, Span
 from reconciler.repository.parse import Document, Parsed, parse, parse_configuration, read
 from reconciler.repository.paths import Kind, kind_of
-from reconciler.repository.rows import Entitlements, Mentions, Stale, decode, mentions
+from reconciler.repository.rows import Entitlements, Stale, decode
 from reconciler.repository.tree import Tree
 
 
@@ -27,19 +27,28 @@ class Reading:
     cache: Cache
     history: History
     progress: Progress | None = None
-    known: Rows = field(default_factory=dict)
+    refused: dict[int, tuple[Problem, ...]] = field(default_factory=dict)  # by span id
     entitlements: Entitlements = field(default_factory=dict)
     before: list[tuple[int, Grammar]] | None = None  # until which commit, the grammar till then
 
     def documents(self, spans: Iterable[Span]) -> Mapping[int, Document]:
-        """The valid ones among them, by span id."""
+        """The valid ones among them, by span id. What is wrong with the others is in `refused`."""
+        by_kind: dict[Kind, list[Span]] = {}
+        for span in spans:
+            kind = kind_of(span.path) if span.blob else None
+            if kind is not None and kind is not Kind.CONFIGURATION:
+                by_kind.setdefault(kind, []).append(span)
+        wanted = (Wanted(k, s.path, s.blob) for k, listed in by_kind.items() for s in listed)
+        known = rows(self.source, wanted, self.grammar, self.cache, self.progress)
         found: dict[int, Document] = {}
-        listed = list(spans)
-        self._fetch(listed)
-        for span in listed:
-            if span.blob and (kind := kind_of(span.path)) not in (None, Kind.CONFIGURATION):
-                parsed = self._parsed(span, kind)
-                document = parsed.document or self._as_it_was(span, kind)
+        for kind, listed in by_kind.items():
+            texts = known[kind]
+            for span in listed:
+                parsed = self._parsed(span, kind, texts)
+                document = parsed.document
+                if document is None:
+                    self.refused[span.id] = parsed.problems
+                    document = self._as_it_was(span, kind)
                 if document is not None:
                     found[span.id] = document
         return found
@@ -47,46 +56,23 @@ class Reading:
     def problems(self, spans: Iterable[Span]) -> Iterator[Problem]:
         """What is wrong with each of these, which `documents` has read before."""
         for span in spans:
-            kind = kind_of(span.path)
-            row = self.known.get((kind, span.blob)) if kind else None
-            if kind and row is not None and row[0] == "P":
-                yield from self._parsed(span, kind).problems
-
-    def mentions(self, spans: Iterable[Span]) -> Iterator[tuple[str, Mentions]]:
-        for span in spans:
-            kind = kind_of(span.path)
-            row = self.known.get((kind, span.blob)) if kind else None
-            if row is not None and (said := mentions(row)) is not None:
-                yield span.path, said
+            yield from self.refused.get(span.id, ())
 
     def tree(self, span: Span) -> Tree | None:
         """A content once more with all its places, for a problem that concerns other files."""
         kind = kind_of(span.path)
-        if kind is None:
-            return None
+        assert kind is not None
         for _, data in self.source.read([Wanted(kind, span.path, span.blob)]):
             return read(span.path, data, characters.LARGE)[0]
         return None
 
-    def _fetch(self, spans: Iterable[Span]) -> None:
-        wanted = [
-            Wanted(kind, span.path, span.blob)
-            for span in spans
-            if span.blob
-            and (kind := kind_of(span.path)) not in (None, Kind.CONFIGURATION)
-            and (kind, span.blob) not in self.known
-        ]
-        if wanted:
-            self.known |= rows(self.source, wanted, self.grammar, self.cache, self.progress)
-
-    def _parsed(self, span: Span, kind: Kind) -> Parsed:
-        key = (kind, span.blob)
+    def _parsed(self, span: Span, kind: Kind, texts: dict[str, str]) -> Parsed:
         try:
-            return decode(span.path, self.known[key], self.entitlements)
+            return decode(span.path, texts[span.blob], self.entitlements)
         except Stale:
             wanted = Wanted(kind, span.path, span.blob)
-            self.known[key] = parsed_again(self.source, wanted, self.grammar)
-            return decode(span.path, self.known[key], self.entitlements)
+            texts[span.blob] = parsed_again(self.source, wanted, self.grammar)
+            return decode(span.path, texts[span.blob], self.entitlements)
 
     def _as_it_was(self, span: Span, kind: Kind) -> Document | None:
         """A content may have become invalid because the configuration changed under it (a system

@@ -7,8 +7,9 @@ but for the commits it is fed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from reconciler.repository.configuration import FILE
 from reconciler.repository.git import REGULAR, Commit, Step
@@ -20,8 +21,7 @@ _NUL = "\0"  # the one character that no path has
 _WIDTH = 6  # fields of one span
 
 
-@dataclass(slots=True)
-class Span:
+class Span(NamedTuple):
     """One content of one file, from the commit `merged` to the commit `gone` (numbers on the main
     line; NONE while it stands).
 
@@ -29,9 +29,9 @@ class Span:
     `previous` is the content that this one replaced, so that it can stand on if this is invalid.
     """
 
-    id: int
     path: str
     blob: str
+    id: int
     merged: int
     gone: int = NONE
     previous: int = NONE
@@ -57,7 +57,7 @@ class History:
         """What no longer stands, newest first. What is not asked for is not unpacked."""
         yield from reversed(self.ended)
         for part in reversed(self.parts):
-            yield from reversed(list(unflat(part)))
+            yield from reversed(unflat(part))
 
     def find(self, ids: set[int]) -> list[Span]:
         """Of what went, the spans with these ids. Unpacks as much as it must: for rare cases."""
@@ -99,8 +99,7 @@ class History:
                 claimed.add(source.id)
             if source is not None and source.blob and _same_place(source.path, step):
                 moved.add(source.id)
-                source.path = step.path
-                self.live[step.path] = source
+                self.live[step.path] = source._replace(path=step.path)
             else:
                 new.append((step, old, source))
         for step, old, source in new:
@@ -109,15 +108,14 @@ class History:
         for spans in taken.values():
             for span in spans:
                 if span.id not in moved:
-                    span.gone = number
-                    configuration = span.path == FILE
-                    (self.configurations if configuration else self.ended).append(span)
+                    ended = self.configurations if span.path == FILE else self.ended
+                    ended.append(span._replace(gone=number))
 
     def _new(self, step: Step, number: int, before: Span | None) -> Span:
         previous = before.id if before is not None and _chained(before, step) else NONE
         blob = step.blob if _holds_document(step) else ""
         self.spans += 1
-        return Span(self.spans - 1, step.path, blob, number, NONE, previous)
+        return Span(step.path, blob, self.spans - 1, number, NONE, previous)
 
 
 def _source(step: Step, taken: Iterable[Span], claimed: set[int]) -> Span | None:
@@ -151,19 +149,20 @@ def _regular(mode: str) -> bool:
     return mode in REGULAR
 
 
-def flat(spans: Iterable[Span]) -> bytes:
-    """Spans as bytes, for the cache."""
-    found: list[str] = []
-    for s in spans:
-        found += (s.path, s.blob, str(s.id), str(s.merged), str(s.gone), str(s.previous))
-    return joined(found)
+def flat(spans: Sequence[Span]) -> bytes:
+    """Spans as bytes, column by column, for the cache."""
+    columns = zip(*spans, strict=True)
+    return joined(str(value) for column in columns for value in column)
 
 
-def unflat(part: bytes) -> Iterator[Span]:
+def unflat(part: bytes) -> list[Span]:
     """Raises ValueError for bytes that `flat` did not make."""
-    each = [iter(fields(part))] * _WIDTH
-    for path, blob, id, merged, gone, previous in zip(*each, strict=True):
-        yield Span(int(id), path, blob, int(merged), int(gone), int(previous))
+    f = fields(part)
+    n, odd = divmod(len(f), _WIDTH)
+    if odd:
+        raise ValueError("a column is cut short")
+    numbers = [map(int, f[i * n : (i + 1) * n]) for i in range(2, _WIDTH)]
+    return list(map(Span._make, zip(f[:n], f[n : 2 * n], *numbers, strict=True)))
 
 
 def joined(texts: Iterable[str]) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from reconciler.errors import InputError, Problem
 from reconciler.model import Bundle, DirectoryPage, Grant, Position, Version
@@ -23,7 +23,7 @@ from reconciler.repository.grammar import Grammar
 from reconciler.repository.history import History, Span
 from reconciler.repository.parse import Document, parse_configuration
 from reconciler.repository.paths import LATER, Kind, collisions, trouble
-from reconciler.repository.references import Names, of_directory, of_grants
+from reconciler.repository.references import Names, mentioned, of_directory, of_grants
 from reconciler.repository.schemas import installed
 from reconciler.repository.timeline import settled
 from reconciler.repository.tree import Tree
@@ -32,6 +32,7 @@ from reconciler.repository.versions import older as before
 from reconciler.repository.walk import walk
 
 Some = TypeVar("Some", Grant, Bundle, DirectoryPage)
+Versions: TypeAlias = tuple[Version[Some], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def _loaded(
     grants = _only(versions, Grant)
     bundles = _only(versions, Bundle)
     pages = _only(versions, DirectoryPage)
-    found = _problems(reading.history, others, reading, bundles, pages)
+    found = _problems(reading.history, others, reading, (grants, bundles, pages))
     every = tuple(sorted({*problems, *found}))
     return Loaded(tip, configuration, horizon, grants, bundles, pages, every, archive)
 
@@ -161,11 +162,11 @@ def _problems(
     history: History,
     others: Iterable[str],
     reading: Reading,
-    bundles: Iterable[Version[Bundle]],
-    pages: Iterable[Version[DirectoryPage]],
+    versions: tuple[Versions[Grant], Versions[Bundle], Versions[DirectoryPage]],
 ) -> tuple[Problem, ...]:
     """Of the files of the commit: each on its own, then what they say of each other. `others` are
     paths that hold no document and may have to be refused for it."""
+    grants, bundles, pages = versions
     live = history.live
     badly = {path: p for path in [*live, *others] if (p := trouble(path)) is not None}
     odd = [_irregular(s.path) for s in live.values() if not s.blob and s.path not in badly]
@@ -173,9 +174,9 @@ def _problems(
         bundles=frozenset(v.content.name for v in bundles if v.gone is None),
         systems=frozenset(reading.grammar.systems) | reading.grammar.broken,
     )
-    standing = {v.path: v.content for v in pages if v.gone is None}
-    for path, page in standing.items():
-        names.add(path, page)
+    for version in pages:
+        if version.gone is None:
+            names.add(version.path, version.content)
     trees = Trees(reading, live)
     found: list[Problem] = [
         *badly.values(),
@@ -183,9 +184,17 @@ def _problems(
         *collisions(live),
         *reading.problems(live.values()),
     ]
-    found += of_grants(reading.mentions(live.values()), names, trees.of)
-    found += of_directory(standing, names, trees.of)
+    said = ((v.path, mentioned(v.content)) for v in grants if _current(v, live))
+    found += of_grants(said, names, trees.of)
+    current = {v.path: v.content for v in pages if _current(v, live)}
+    found += of_directory(current, names, trees.of)
     return tuple(found)
+
+
+def _current(version: Version[Some], live: Mapping[str, Span]) -> bool:
+    """Whether it is what its file says now, and no predecessor that still stands."""
+    span = live.get(version.path)
+    return version.gone is None and span is not None and span.blob == version.blob
 
 
 def _irregular(path: str) -> Problem:

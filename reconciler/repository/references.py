@@ -6,10 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.errors import Problem
-from reconciler.model import DirectoryPage, Group, Person, Position, Service
+from reconciler.model import BundleRef, DirectoryPage, Grant, Group, Person, Position, Service
 from reconciler.repository.rows import Mentions
 from reconciler.repository.tree import Tree
 from reconciler.repository.words import did_you_mean
+
+
+def mentioned(grant: Grant) -> Mentions:
+    subjects = tuple(ref.id for ref in grant.subjects if not ref.group)
+    groups = tuple(ref.id for ref in grant.subjects if ref.group)
+    bundles = tuple(one.name for one in grant.access if isinstance(one, BundleRef))
+    return Mentions(subjects, groups, bundles)
+
 
 Keys = tuple[str | int, ...]
 TreeOf = Callable[[str], Tree | None]  # a file's tree, read again to find a place in it

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from reconciler.errors import ReconcilerError
+from reconciler.errors import InputError, ReconcilerError
 from reconciler.repository.cache import Cache, code
 from reconciler.repository.configuration import FILE
 from reconciler.repository.git import REGULAR, Git
@@ -20,8 +20,7 @@ _REFRESH = 200  # commits that are walked again on each run before they are reme
 
 def walk(git: Git, tip: str, cache: Cache) -> History:
     """Raises InputError when git fails, ReconcilerError when the walk does not lead to the tree."""
-    known = cache.tip()
-    history = _remembered(cache, known) if known else None
+    history = _remembered(cache)
     if history is not None:
         start = len(history.commits)
         if _extended(git, tip, history):
@@ -39,9 +38,10 @@ def _extended(git: Git, tip: str, history: History) -> bool:
     """Walk from the remembered tip to `tip`; False where it does not lie on this main line."""
     if history.tip == tip:
         return True
-    if git.says("cat-file", "-e", history.tip) is None:
-        return False
-    commits = list(git.first_parents(tip, after=history.tip))
+    try:
+        commits = list(git.first_parents(tip, after=history.tip))
+    except InputError:
+        return False  # the remembered tip is not in this repository any more
     if not commits or commits[0].parent != history.tip:
         return False
     if any(b.parent != a.id for a, b in pairwise(commits)):
@@ -61,22 +61,22 @@ def _prove(git: Git, tip: str, history: History) -> None:
         raise ReconcilerError(f"{what}; this is a bug: please report it with `git --version`")
 
 
-def _remembered(cache: Cache, tip: str) -> History | None:
-    parts = cache.history(tip)
+def _remembered(cache: Cache) -> History | None:
+    parts = cache.history()
     try:
-        made_by, spans, count = fields(parts["head"])
+        made_by, tip, spans, count = fields(parts["head"])
         if made_by != code():
             return None
         commits = fields(parts["commits"])
         half = len(commits) // 2
+        times = list(map(int, commits[half:]))
         live = {span.path: span for span in unflat(parts["live"])}
         ended = [parts[f"ended{number}"] for number in range(int(count))]
-        times = [int(time) for time in commits[half:]]
-        past = list(unflat(parts["configurations"]))
-        history = History(commits[:half], times, live, [], ended, past, int(spans))
+        past = unflat(parts["configurations"])
     except (KeyError, ValueError):
         return None
-    return history if history.tip == tip and len(history.times) == half else None
+    history = History(commits[:half], times, live, [], ended, past, int(spans))
+    return history if history.tip == tip and len(times) == half else None
 
 
 def _remember(cache: Cache, history: History) -> None:
@@ -84,8 +84,8 @@ def _remember(cache: Cache, history: History) -> None:
     new = [flat(ended[i : i + _PART]) for i in range(0, len(ended), _PART)]
     every = [*history.parts, *new]
     parts = {f"ended{number}": part for number, part in enumerate(every)}
-    parts["live"] = flat(history.live.values())
+    parts["live"] = flat(list(history.live.values()))
     parts["configurations"] = flat(history.configurations)
     parts["commits"] = joined([*history.commits, *map(str, history.times)])
-    parts["head"] = joined([code(), str(history.spans), str(len(every))])
-    cache.remember_history(history.tip, parts)
+    parts["head"] = joined([code(), history.tip, str(history.spans), str(len(every))])
+    cache.remember_history(parts)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -72,31 +73,50 @@ def sabotage_bytes(file: Path) -> None:
 
 
 def sabotage_rows(file: Path) -> None:
-    with sqlite3.connect(file) as db:
-        db.execute("UPDATE parsed SET row = replace(row, 'roles/editor', 'roles/owner')")
-        db.execute("UPDATE history SET data = substr(data, 1, length(data) / 2)")
+    """A cache that says something else, with no care for its checksums."""
+    change(file, b"roles/editor", b"roles/ow..er")
 
 
 def sabotage_ends(file: Path) -> None:
+    change(file, b"28800", b"99999")
+
+
+def change(file: Path, old: bytes, new: bytes) -> None:
     with sqlite3.connect(file) as db:
-        db.execute("UPDATE parsed SET row = replace(row, '28800', '99999999')")
+        found = db.execute("SELECT space, part, data FROM parts").fetchall()
+        assert any(old in data for _, _, data in found)
+        for space_, part, data in found:
+            db.execute(
+                "UPDATE parts SET data = ? WHERE space = ? AND part = ?",
+                (data.replace(old, new), space_, part),
+            )
+
+
+def sabotage_lengths(file: Path) -> None:
+    with sqlite3.connect(file) as db:
+        db.execute("UPDATE parts SET data = substr(data, 1, length(data) / 2)")
 
 
 def sabotage_types(file: Path) -> None:
     with sqlite3.connect(file) as db:
-        db.execute("UPDATE parsed SET row = 5, sum = 'x'")
-        db.execute("UPDATE history SET data = NULL")
+        db.execute("UPDATE parts SET data = 5, sum = 'x'")
 
 
-def sabotage_blob_rows(file: Path) -> None:
+def sabotage_sound_nonsense(file: Path) -> None:
+    """Right checksums, wrong contents: rows that this version never wrote."""
     with sqlite3.connect(file) as db:
-        db.execute("UPDATE parsed SET row = x'ff00ff'")
+        for space_, part, data in db.execute("SELECT space, part, data FROM parts").fetchall():
+            wrong = bytes(data).replace(b"\x1f", b"\x1e")
+            db.execute(
+                "UPDATE parts SET data = ?, sum = ? WHERE space = ? AND part = ?",
+                (wrong, crc32(wrong), space_, part),
+            )
 
 
 def no_tables(file: Path) -> None:
     with sqlite3.connect(file) as db:
-        db.execute("DROP TABLE parsed")
-        db.execute("CREATE TABLE parsed (other)")
+        db.execute("DROP TABLE parts")
+        db.execute("CREATE TABLE parts (other)")
 
 
 HARM: dict[str, Callable[[Path], object]] = {
@@ -107,8 +127,9 @@ HARM: dict[str, Callable[[Path], object]] = {
     "flipped bits": sabotage_bytes,
     "changed rows": sabotage_rows,
     "changed ends": sabotage_ends,
+    "cut parts": sabotage_lengths,
     "wrong types": sabotage_types,
-    "bytes for rows": sabotage_blob_rows,
+    "sound nonsense": sabotage_sound_nonsense,
     "other tables": no_tables,
 }
 
@@ -239,13 +260,27 @@ def test_two_processes_parse_what_one_does(
 
 def test_what_is_not_wanted_any_more_is_forgotten(tmp_path: Path) -> None:
     store = Cache(tmp_path, tmp_path)
-    store.remember("s", {f"{i:040}": "Prow" for i in range(30_000)}, ())
-    store.remember("s", {"f" * 40: "Prow"}, ["f" * 40])
-    assert len(store.rows("s")) == 1
+    many = {f"{i:040}": "Prow" for i in range(30_000)}
+    store.remember("s", many, {}, many)
+    assert store.rows("s") == many
+    store.remember("s", {"f" * 40: "Prow"}, many, ["f" * 40])
+    assert store.rows("s") == {"f" * 40: "Prow"}
     for i in range(40):
-        store.remember(f"space{i}", {"f" * 40: "Prow"}, ["f" * 40])
+        store.remember(f"space{i}", {"f" * 40: "Prow"}, {}, ["f" * 40])
     assert store.rows("s") == {}
     assert store.rows("space39")
+
+
+def test_many_small_additions_become_one_part_again(tmp_path: Path) -> None:
+    store, known = Cache(tmp_path, tmp_path), dict[str, str]()
+    for i in range(100):
+        new = {f"{i:040}": f"Prow {i}"}
+        store.remember("s", new, known, {*known, *new})
+        known |= new
+        assert store.rows("s") == known
+    [file] = tmp_path.glob("*.sqlite")
+    with sqlite3.connect(file) as db:
+        assert db.execute("SELECT count(*) FROM parts").fetchone()[0] < 50
 
 
 def test_where_the_cache_lives() -> None:

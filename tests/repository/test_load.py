@@ -196,6 +196,14 @@ def test_rule_23_deleting_the_invalid_file_ends_it(repo: Repository) -> None:
     assert history(loaded(repo)) == [("grants/a.yaml", "viewer", 1, 3)]
 
 
+def test_rule_23_what_still_stands_is_not_blamed_for_the_file_that_replaced_it(
+    repo: Repository,
+) -> None:
+    repo.commit(1, ("grants/a.yaml", grant(who="mallory")))
+    repo.commit(2, ("grants/a.yaml", "- a list\n"))
+    assert [p.rule for p in loaded(repo).problems] == ["type"]
+
+
 def test_a_file_that_was_never_valid_grants_nothing(repo: Repository) -> None:
     repo.commit(1, ("grants/a.yaml", BROKEN))
     repo.commit(2, ("grants/a.yaml", f"{BROKEN}#\n"))
