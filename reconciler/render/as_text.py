@@ -38,6 +38,11 @@ _STATES = {
 _FEW = 10  # foreign rows shown unless all are asked for
 
 
+def _safe(text: str) -> str:
+    """Text from outside, taken literally."""
+    return escape(printable(text))
+
+
 def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool = False) -> None:
     _changes(plan.changes, console, modes)
     _section(console, "Held back by a guard", "yellow", _held(plan))
