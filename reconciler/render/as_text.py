@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from reconciler.model import Action, Change, Mode, Plan
@@ -16,6 +17,7 @@ from reconciler.render.words import (
     counts,
     ends,
     moment,
+    printable,
     role_of,
     what,
     who,
