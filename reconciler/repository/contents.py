@@ -29,7 +29,7 @@ from reconciler.repository.git import Git
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.parse import parse
 from reconciler.repository.paths import Kind
-from reconciler.repository.rows import encode, fits
+from reconciler.repository.rows import encode, letters
 
 Rows = dict[Kind, dict[str, str]]  # by kind of file, then by blob
 Progress = Callable[[int, int], None]  # files done, files in all
@@ -109,12 +109,10 @@ def rows(
     for kind, group in groupby(wanted, key=attrgetter("kind")):
         by_kind.setdefault(kind, {}).update({one.blob: one for one in group})
     known = {kind: cache.rows(space(kind, grammar)) for kind in by_kind}
-    missing = [
-        one
-        for kind, contents in by_kind.items()
-        for blob, one in contents.items()
-        if not fits(kind, known[kind].get(blob, ""))
-    ]
+    missing: list[Wanted] = []
+    for kind, contents in by_kind.items():
+        texts, fitting = known[kind], letters(kind)
+        missing += [one for b, one in contents.items() if not texts.get(b, "").startswith(fitting)]
     if not missing:
         return known
     fresh = _parsed(source, missing, grammar, progress)

@@ -12,9 +12,11 @@ from reconciler.repository.cache import Cache
 from reconciler.repository.contents import Progress, Source, Wanted, parsed_again, rows
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.history import NONE, History, Span
-from reconciler.repository.parse import Document, Parsed, parse, parse_configuration, read
+from reconciler.repository.parse import Document, parse, parse_configuration, read
 from reconciler.repository.paths import Kind, kind_of
-from reconciler.repository.rows import Entitlements, Stale, decode
+from reconciler.repository.rows import Entitlements, Stale
+from reconciler.repository.rows import document as document_of
+from reconciler.repository.rows import problems as problems_of
 from reconciler.repository.tree import Tree
 
 
@@ -44,10 +46,12 @@ class Reading:
         for kind, listed in by_kind.items():
             texts = known[kind]
             for span in listed:
-                parsed = self._parsed(span, kind, texts)
-                document = parsed.document
+                try:
+                    document = document_of(span.path, texts[span.blob], self.entitlements)
+                except Stale:
+                    document = self._again(span, kind, texts)
                 if document is None:
-                    self.refused[span.id] = parsed.problems
+                    self.refused[span.id] = problems_of(span.path, texts[span.blob])
                     document = self._as_it_was(span, kind)
                 if document is not None:
                     found[span.id] = document
@@ -55,8 +59,9 @@ class Reading:
 
     def problems(self, spans: Iterable[Span]) -> Iterator[Problem]:
         """What is wrong with each of these, which `documents` has read before."""
-        for span in spans:
-            yield from self.refused.get(span.id, ())
+        if self.refused:
+            for span in spans:
+                yield from self.refused.get(span.id, ())
 
     def tree(self, span: Span) -> Tree | None:
         """A content once more with all its places, for a problem that concerns other files."""
@@ -66,13 +71,10 @@ class Reading:
             return read(span.path, data, characters.LARGE)[0]
         return None
 
-    def _parsed(self, span: Span, kind: Kind, texts: dict[str, str]) -> Parsed:
-        try:
-            return decode(span.path, texts[span.blob], self.entitlements)
-        except Stale:
-            wanted = Wanted(kind, span.path, span.blob)
-            texts[span.blob] = parsed_again(self.source, wanted, self.grammar)
-            return decode(span.path, texts[span.blob], self.entitlements)
+    def _again(self, span: Span, kind: Kind, texts: dict[str, str]) -> Document | None:
+        wanted = Wanted(kind, span.path, span.blob)
+        texts[span.blob] = parsed_again(self.source, wanted, self.grammar)
+        return document_of(span.path, texts[span.blob], self.entitlements)
 
     def _as_it_was(self, span: Span, kind: Kind) -> Document | None:
         """A content may have become invalid because the configuration changed under it (a system

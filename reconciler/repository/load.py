@@ -23,7 +23,7 @@ from reconciler.repository.grammar import Grammar
 from reconciler.repository.history import History, Span
 from reconciler.repository.parse import Document, parse_configuration
 from reconciler.repository.paths import LATER, Kind, collisions, trouble
-from reconciler.repository.references import Names, mentioned, of_directory, of_grants
+from reconciler.repository.references import Names, mentioned, of_directory, of_grants, strange
 from reconciler.repository.schemas import installed
 from reconciler.repository.timeline import settled
 from reconciler.repository.tree import Tree
@@ -184,7 +184,8 @@ def _problems(
         *collisions(live),
         *reading.problems(live.values()),
     ]
-    said = ((v.path, mentioned(v.content)) for v in grants if _current(v, live))
+    odd_ones = (v for v in grants if strange(v.content, names) and _current(v, live))
+    said = [(version.path, mentioned(version.content)) for version in odd_ones]
     found += of_grants(said, names, trees.of)
     current = {v.path: v.content for v in pages if _current(v, live)}
     found += of_directory(current, names, trees.of)

@@ -12,6 +12,14 @@ from reconciler.repository.tree import Tree
 from reconciler.repository.words import did_you_mean
 
 
+def strange(grant: Grant, names: Names) -> bool:
+    """Whether it may use a name that nobody defines: a quick look, for very many."""
+    for ref in grant.subjects:
+        if ref.id not in (names.groups if ref.group else names.people):
+            return True
+    return any(type(one) is BundleRef and one.name not in names.bundles for one in grant.access)
+
+
 def mentioned(grant: Grant) -> Mentions:
     subjects = tuple(ref.id for ref in grant.subjects if not ref.group)
     groups = tuple(ref.id for ref in grant.subjects if ref.group)

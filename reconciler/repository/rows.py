@@ -27,15 +27,15 @@ from reconciler.model import (
     Status,
     SubjectRef,
 )
-from reconciler.repository.parse import Parsed
+from reconciler.repository.parse import Document, Parsed
 from reconciler.repository.paths import Kind
 
 _SEP = "\x1f"  # no control character gets past the strict loader
-_GROUP = "\x1e"
-_WIDTH = 7  # fields of one access item
+_INNER = "\x1e"  # within an entitlement; before a subject: it is a group
+_WIDTH = 4  # fields of one access item: entitlement, account or bundle, line, column
 _HEAD = 9  # fields of a grant before its subjects
 
-Entitlements = dict[tuple[str, str, str, str], Entitlement]
+Entitlements = dict[str, Entitlement]
 
 
 class Stale(ValueError):
@@ -59,32 +59,43 @@ def encode(parsed: Parsed) -> str:
 
 
 def decode(path: str, row: str, seen: Entitlements) -> Parsed:
-    """`seen` shares equal entitlements between rows: there are far fewer than items."""
+    """Raises Stale. `seen` shares equal entitlements between rows: there are far fewer of them
+    than items."""
+    found = document(path, row, seen)
+    return Parsed(found) if found is not None else Parsed(None, problems(path, row))
+
+
+def document(path: str, row: str, seen: Entitlements) -> Document | None:
+    """None where the row holds problems. Raises Stale."""
     try:
         kind = row[0]
         if kind == "G":
-            return Parsed(_to_grant(path, row.split(_SEP), seen))
-        if kind == "B":
-            fields = row.split(_SEP)
-            items = _to_items(path, fields, 3, seen)
-            spot = Position(path, int(fields[1]), int(fields[2]))
-            stem = path.rpartition("/")[2].removesuffix(".yaml")
-            return Parsed(Bundle(stem, tuple(i for i in items if isinstance(i, Item)), spot))
-        if kind == "D":
-            return Parsed(_to_page(json.loads(row[1:])))
+            return _to_grant(path, row.split(_SEP), seen)
         if kind == "P":
-            problems = [Problem(Position(path, r[0], r[1]), *r[2:]) for r in json.loads(row[1:])]
-            if problems:
-                return Parsed(None, tuple(problems))
+            return None
+        if kind == "B":
+            return _to_bundle(path, row.split(_SEP), seen)
+        if kind == "D":
+            return _to_page(json.loads(row[1:]))
     except (IndexError, KeyError, TypeError, ValueError, OverflowError) as e:
         raise Stale(str(e)) from None
     raise Stale("an unknown sort of row")
 
 
-def fits(kind: Kind, row: str) -> bool:
-    """Whether a row can be what a file of this kind was parsed to."""
-    letter = {Kind.BUNDLE: "B", Kind.DIRECTORY: "D"}.get(kind, "G")
-    return row[:1] in (letter, "P")
+def problems(path: str, row: str) -> tuple[Problem, ...]:
+    """At least one. Raises Stale."""
+    try:
+        found = tuple(Problem(Position(path, r[0], r[1]), *r[2:]) for r in json.loads(row[1:]))
+    except (IndexError, TypeError, ValueError) as e:
+        raise Stale(str(e)) from None
+    if not found:
+        raise Stale("a row that says nothing")
+    return found
+
+
+def letters(kind: Kind) -> tuple[str, str]:
+    """What a row starts with that a file of this kind was parsed to: valid, or not."""
+    return {Kind.BUNDLE: "B", Kind.DIRECTORY: "D"}.get(kind, "G"), "P"
 
 
 def _grant(grant: Grant) -> list[str]:
@@ -99,7 +110,7 @@ def _grant(grant: Grant) -> list[str]:
         str(int(grant.duration.total_seconds())) if grant.duration is not None else "",
         grant.ticket,
         str(len(grant.subjects)),
-        *((_GROUP if ref.group else "") + ref.id for ref in grant.subjects),
+        *((_INNER if ref.group else "") + ref.id for ref in grant.subjects),
         *_items(grant.access),
     ]
 
@@ -109,24 +120,26 @@ def _items(access: Sequence[Item | BundleRef]) -> list[str]:
     for one in access:
         spot = one.position
         if isinstance(one, BundleRef):
-            found += ("", one.name, "", "", "", str(spot.line), str(spot.column))
+            found += ("", one.name, str(spot.line), str(spot.column))
         else:
             e = one.entitlement
-            found += (e.system, e.kind, e.resource, e.role, one.account)
-            found += (str(spot.line), str(spot.column))
+            whole = _INNER.join((e.system, e.kind, e.resource, e.role))
+            found += (whole, one.account, str(spot.line), str(spot.column))
     return found
 
 
 def _to_grant(path: str, f: list[str], seen: Entitlements) -> Grant:
     end = _HEAD + int(f[8])
     subjects = tuple(
-        SubjectRef(text[1:], True) if text[0] == _GROUP else SubjectRef(text)
-        for text in f[_HEAD:end]
+        [
+            SubjectRef(text[1:], True) if text[0] == _INNER else SubjectRef(text)
+            for text in f[_HEAD:end]
+        ]
     )
     return Grant(
         path,
         subjects,
-        tuple(_to_items(path, f, end, seen)),
+        tuple(_to_items(path, f[end:], seen)),
         f[3],
         datetime.fromtimestamp(int(f[4]), UTC) if f[4] else None,
         datetime.fromtimestamp(int(f[5]), UTC) if f[5] else None,
@@ -136,20 +149,26 @@ def _to_grant(path: str, f: list[str], seen: Entitlements) -> Grant:
     )
 
 
-def _to_items(path: str, f: list[str], start: int, seen: Entitlements) -> list[Item | BundleRef]:
-    if len(f) == start or (len(f) - start) % _WIDTH:
-        raise Stale("a row of the wrong width")
+def _to_bundle(path: str, f: list[str], seen: Entitlements) -> Bundle:
+    stem = path.rpartition("/")[2].removesuffix(".yaml")
+    items = tuple(i for i in _to_items(path, f[3:], seen) if isinstance(i, Item))
+    return Bundle(stem, items, Position(path, int(f[1]), int(f[2])))
+
+
+def _to_items(path: str, f: list[str], seen: Entitlements) -> list[Item | BundleRef]:
+    if not f:
+        raise Stale("a row without access")
     found: list[Item | BundleRef] = []
-    for i in range(start, len(f), _WIDTH):
-        system, kind, resource, role, account, line, column = f[i : i + _WIDTH]
+    each = [iter(f)] * _WIDTH
+    for whole, account, line, column in zip(*each, strict=True):
         spot = Position(path, int(line), int(column))
-        if not system:
-            found.append(BundleRef(kind, spot))
+        if not whole:
+            found.append(BundleRef(account, spot))
             continue
-        key = (system, kind, resource, role)
-        entitlement = seen.get(key)
+        entitlement = seen.get(whole)
         if entitlement is None:
-            entitlement = seen[key] = Entitlement(system, kind, resource, role)
+            system, kind, resource, role = whole.split(_INNER)
+            entitlement = seen[whole] = Entitlement(system, kind, resource, role)
         found.append(Item(entitlement, account, spot))
     return found
 
@@ -201,6 +220,6 @@ def mentions(row: str) -> Mentions | None:
     bundles: Sequence[str] = ()
     if "" in f[end::_WIDTH]:
         bundles = [f[i + 1] for i in range(end, len(f), _WIDTH) if not f[i]]
-    if subjects[0][0] == _GROUP:
+    if subjects[0][0] == _INNER:
         return Mentions((), (subjects[0][1:],), tuple(bundles))
     return Mentions(tuple(subjects), (), tuple(bundles))

@@ -4,7 +4,7 @@ valid, or nothing, takes its place."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from reconciler.model import Version
@@ -25,18 +25,22 @@ class Line:
     history: History
     times: list[int]
     now: datetime | None
+    dates: dict[int, datetime] = field(default_factory=dict)  # of commits that were asked for
 
-    def merged(self, number: int) -> datetime:
-        return datetime.fromtimestamp(self.times[number], UTC)
+    def date(self, number: int) -> datetime:
+        found = self.dates.get(number)
+        if found is None:
+            found = self.dates[number] = datetime.fromtimestamp(self.times[number], UTC)
+        return found
 
     def gone(self, number: int, merged: datetime) -> datetime:
-        found = datetime.fromtimestamp(self.times[number], UTC)
+        found = self.date(number)
         if self.now is not None and found > self.now:
             found = self.now
         return max(found, merged)
 
     def version(self, span: Span, gone: int, document: Document) -> Version[Document]:
-        merged = self.merged(span.merged)
+        merged = self.date(span.merged)
         end = None if gone == NONE else self.gone(gone, merged)
         commit = self.history.commits[span.merged]
         return Version(span.path, span.blob, commit, merged, end, document)
