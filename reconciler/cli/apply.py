@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,19 @@ from reconciler.model import Change, Plan
 from reconciler.planning.guards import RELEASABLE
 from reconciler.providers.base import Outcome
 from reconciler.render import as_json, as_markdown, as_text
+
+
+class Interrupted(ReconcilerError):
+    """Stopped by a person or by the job's time limit: the next run goes on from where this ended."""
+
+    exit_code = 130
+
+    def __init__(self, outcomes: tuple[Outcome, ...], planned: int) -> None:
+        done = sum(1 for o in outcomes if o.error is None)
+        super().__init__(
+            f"stopped: {done} of {planned} changes are known to be made, what was under way was "
+            "finished, the rest was not begun; run apply again"
+        )
 
 
 @click.command("apply", epilog="Example: reconciler apply --expect-hash 4f1c… (the hash of `plan`)")
@@ -49,6 +63,7 @@ def command(
     """
     if release_held and not expect_hash:
         raise InputError("--release-held needs --expect-hash; write the hash that `plan` showed")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job's time limit is no crash
     with _alone(repo), options.progress(plain=no_color) as progress:
         session = Session.open(repo, only, clock.now(), progress)
         situation = session.look(progress)
@@ -72,9 +87,14 @@ def _carried_out(
     """An outcome for each change: what the system answered, unless another look belies it."""
     outcomes: dict[Change, Outcome] = {}
     progress("writing", 0, len(changes))
-    for done, outcome in enumerate(apply(changes, session.connections), 1):
-        outcomes[outcome.change] = outcome
-        progress("writing", done, len(changes))
+    telling = apply(changes, session.connections)
+    try:
+        for done, outcome in enumerate(telling, 1):
+            outcomes[outcome.change] = outcome
+            progress("writing", done, len(changes))
+    except KeyboardInterrupt:
+        telling.close()  # waits for what is under way, begins nothing more
+        raise Interrupted(tuple(outcomes.values()), len(changes)) from None
     for outcome in verify(situation, tuple(outcomes.values()), session.connections):
         outcomes[outcome.change] = outcome
     return tuple(outcomes[change] for change in changes)
@@ -103,9 +123,14 @@ def _alone(root: Path) -> Iterator[None]:
     """One writer at a time on this checkout (rule 20); across machines the workflow sees to it."""
     folder = os.open(root, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ReconcilerError(
+                "another apply runs in this repository; wait for its end"
+            ) from None
+        except OSError as e:
+            raise ReconcilerError(f"{root} cannot be locked: {e.strerror}") from e
         yield
-    except BlockingIOError:
-        raise ReconcilerError("another apply runs in this repository; wait for its end") from None
     finally:
         os.close(folder)

@@ -44,13 +44,15 @@ def command(
     Reads only: nothing is changed, whatever the modes of the systems are.
     """
     now = clock.now()
+    if out is not None and not out.absolute().parent.is_dir():
+        raise InputError(f"--out {out}: there is no folder {out.parent}; make it first")
     if at is not None and at < now:
         raise InputError(f"--at {at.isoformat()} is in the past; write a time that is to come")
     with options.progress(plain=no_color) as progress:
         session = Session.open(repo, only, at or now, progress)
         drawn = session.plan(session.remembering(session.look(progress)))
     if out:
-        out.write_text(as_json.plan(drawn) + "\n")
+        _written(out, as_json.plan(drawn))
     if style == "json":
         click.echo(as_json.plan(drawn))
     elif style == "markdown":
@@ -59,3 +61,10 @@ def command(
         as_text.plan(drawn, options.console(plain=no_color), session.modes, every=every)
     code = session.exit_code(drawn)
     return PENDING if detailed_exit_code and drawn.changes and not code else code
+
+
+def _written(out: Path, text: str) -> None:
+    try:
+        out.write_text(text + "\n")
+    except OSError as e:
+        raise InputError(f"--out {out} cannot be written: {e.strerror}") from e

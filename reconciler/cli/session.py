@@ -15,9 +15,10 @@ from reconciler.engine.observe import Progress, quiet
 from reconciler.engine.safety import Safety, draw_up
 from reconciler.engine.situation import Situation, look, remembered
 from reconciler.errors import InputError, Problem
-from reconciler.model import Claim, Mode, Plan
+from reconciler.model import Claim, Mode, Plan, SubjectRef
 from reconciler.planning.guards import names
 from reconciler.planning.resolve import claims
+from reconciler.planning.timeline import Directory
 from reconciler.providers.base import Outcome
 from reconciler.repository import cache
 from reconciler.repository.load import Loaded, load, older
@@ -74,27 +75,36 @@ class Session:
     def safety(self, released: frozenset[str] = frozenset()) -> Safety:
         configuration = self.loaded.configuration
         assert configuration is not None  # see `open`
-        return Safety(configuration.limits, names(configuration.protected), released)
+        protected = names(configuration.protected)
+        people = Directory(self.loaded.directory, self.loaded.horizon)
+        refs = [SubjectRef(name, group) for name in sorted(protected) for group in (False, True)]
+        subjects = {
+            system: tuple(
+                span.value
+                for ref in refs
+                for span in people.subjects(ref, system)
+                if span.window.contains(self.now)
+            )
+            for system in self.connections.systems
+        }
+        return Safety(configuration.limits, protected, subjects, released)
 
     def look(self, progress: Progress) -> Situation:
-        return look(self.claims, self.connections, self.now, self.loaded.horizon, progress)
+        now, horizon = self.now, self.loaded.horizon
+        situation = look(self.claims, self.connections, now, horizon, progress)
+        return self._with_older(situation, situation.doubtful())
 
     def remembering(self, situation: Situation) -> Situation:
         """The same, with the grants from before the look-back on what nobody seems to have
-        declared: they take no part in decisions, but a leftover should be told its grant's name.
-        """
-        strange = {
-            f.observed.assignment.entitlement.key
-            for f in situation.plan(self.connections).foreign
-            if not f.note
-        }
-        if not strange:
+        declared: they change no decision, but a leftover should be told its grant's name."""
+        return self._with_older(situation, situation.unnamed(self.connections))
+
+    def _with_older(self, situation: Situation, keys: frozenset[str]) -> Situation:
+        if not keys:
             return situation
         loaded = self.loaded
         old = claims(older(loaded), loaded.bundles, loaded.directory, loaded.horizon)
-        return remembered(
-            situation, (c for c in old if c.entitlement.key in strange), self.connections
-        )
+        return remembered(situation, old, keys, self.connections)
 
     def plan(self, situation: Situation, released: frozenset[str] = frozenset()) -> Plan:
         return draw_up(situation, self.connections, self.safety(released))

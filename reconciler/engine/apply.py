@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from queue import SimpleQueue
 
 from reconciler.engine.connections import Connections
@@ -20,53 +22,68 @@ Group = tuple[Change, ...]  # the changes of one serial key, in order
 Tell = Callable[[Outcome], None]
 
 
-def apply(changes: Sequence[Change], connections: Connections) -> Iterator[Outcome]:
+def apply(changes: Sequence[Change], connections: Connections) -> Generator[Outcome, None, None]:
     """One outcome for each change, as they become known.
 
     `changes` keep their order within a serial key. In each system the groups that remove come
     first, then those that add, then removals that wait for the addition that takes their place.
+    Closing the generator ends the run: what is under way is finished, nothing more is begun.
     """
     systems: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
         systems[change.assignment.entitlement.system].append(change)
     told: SimpleQueue[Outcome] = SimpleQueue()
+    stop = threading.Event()
     with ThreadPoolExecutor(max(1, len(systems))) as pool:
-        for system, row in systems.items():
-            pool.submit(_converge, system, row, connections, told.put)
-        for _ in changes:
-            yield told.get()
+        try:
+            for system, row in systems.items():
+                pool.submit(_System(system, connections, told.put, stop).converge, row)
+            for _ in changes:
+                yield told.get()
+        finally:
+            stop.set()
 
 
-def _converge(system: str, changes: Sequence[Change], connections: Connections, tell: Tell) -> None:
-    """Tells exactly one outcome for each change, whatever happens."""
-    left = set(changes)
+@dataclass(frozen=True, slots=True)
+class _System:
+    """The work on one system, in a thread of its own."""
 
-    def once(outcome: Outcome) -> None:
-        if outcome.change in left:
-            left.remove(outcome.change)
-            tell(outcome)
+    name: str
+    connections: Connections
+    tell: Tell
+    stop: threading.Event
 
-    error = ProviderError(system, "carry out the change", "the writer gave no outcome")
-    try:
-        writer = connections.writer(system)
+    def converge(self, changes: Sequence[Change]) -> None:
+        """Tells exactly one outcome for each change, whatever happens."""
+        left = Counter(changes)
+
+        def once(outcome: Outcome) -> None:
+            if left[outcome.change]:
+                left[outcome.change] -= 1
+                self.tell(outcome)
+
+        error = ProviderError(self.name, "carry out the change", "the writer gave no outcome")
+        try:
+            self._run(changes, self.connections.writer(self.name), once)
+        except ProviderError as e:
+            error = e
+        except Exception as e:
+            log.exception("%s: unexpected failure", self.name)
+            error = ProviderError(self.name, "write", f"unexpected {type(e).__name__}: {e}")
+        for change in tuple(left.elements()):
+            once(Outcome(change, error))
+
+    def _run(self, changes: Sequence[Change], writer: Writer, tell: Tell) -> None:
+        def carry_out(group: Group) -> None:
+            if not self.stop.is_set():
+                for outcome in writer.carry_out(group):
+                    tell(outcome)
+
         for wave in _waves(changes, writer):
-            jobs = connections.each(wave, lambda _: system, lambda group: _run(writer, group, once))
-            for group, answer in jobs:
+            for group, answer in self.connections.each(wave, lambda _: self.name, carry_out):
                 if isinstance(answer, ProviderError):
                     for change in group:
-                        once(Outcome(change, answer))
-    except ProviderError as e:
-        error = e
-    except Exception as e:
-        log.exception("%s: unexpected failure", system)
-        error = ProviderError(system, "write", f"unexpected {type(e).__name__}: {e}")
-    for change in tuple(left):
-        once(Outcome(change, error))
-
-
-def _run(writer: Writer, group: Group, tell: Tell) -> None:
-    for outcome in writer.carry_out(group):
-        tell(outcome)
+                        tell(Outcome(change, answer))
 
 
 def _waves(changes: Sequence[Change], writer: Writer) -> Iterator[tuple[Group, ...]]:

@@ -25,25 +25,19 @@ class Connections:
 
     def __init__(self, systems: Iterable[ConfiguredSystem]) -> None:
         self.systems = {s.system.name: s for s in systems}
-        self._lock = threading.Lock()
-        self._paces: dict[str, Pace] = {}
+        self._locks = {name: threading.Lock() for name in self.systems}
+        self._paces: dict[str, Pace] = {name: pace(s.rate) for name, s in self.systems.items()}
         self._readers: dict[str, Reader] = {}
 
     def reader(self, name: str) -> Reader:
         """Raises ProviderError when the system cannot be reached at all."""
-        with self._lock:
+        with self._locks[name]:
             if name not in self._readers:
-                self._readers[name] = self.systems[name].system.open_reader(self._pace(name))
+                self._readers[name] = self.systems[name].system.open_reader(self._paces[name])
             return self._readers[name]
 
     def writer(self, name: str) -> Writer:
-        with self._lock:
-            return self.systems[name].system.open_writer(self._pace(name))
-
-    def _pace(self, name: str) -> Pace:
-        if name not in self._paces:
-            self._paces[name] = pace(self.systems[name].rate)
-        return self._paces[name]
+        return self.systems[name].system.open_writer(self._paces[name])
 
     def mode(self, name: str) -> Mode:
         return self.systems[name].mode

@@ -50,7 +50,8 @@ def observe(
     for done, (scope, answer) in enumerate(answers, 1):
         progress("reading", done, len(scopes))
         if not isinstance(answer, ProviderError):
-            rows.extend(answer)
+            # A list that moves while its pages are read may show a row twice.
+            rows.extend({(r.assignment.key, r.handle): r for r in answer}.values())
         elif not isinstance(answer, NotFound) or any(map(needed, scopes[scope])):
             unread.add(scope)
             unknown.append(Unknown(scope[0], scope[1], answer.cause))

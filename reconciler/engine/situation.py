@@ -25,7 +25,8 @@ from reconciler.planning.resolve import declaration
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """`exclusive` are the keys of the entitlements that are ours whole."""
+    """`exclusive` are the keys of the entitlements that are ours whole; `strangers` the systems in
+    which a subject or role of today was not recognised."""
 
     now: datetime
     horizon: datetime
@@ -35,6 +36,7 @@ class Situation:
     exclusive: frozenset[str]
     unknown: tuple[Unknown, ...]
     warnings: tuple[Warning, ...]
+    strangers: frozenset[str] = frozenset()
 
     def plan(self, connections: Connections) -> Plan:
         """Without the guards."""
@@ -48,13 +50,31 @@ class Situation:
         )
         return replace(drawn, warnings=tuple(sorted({*drawn.warnings, *self.warnings})))
 
-    def holders(self, entitlement: Entitlement) -> frozenset[str]:
-        rows = self.reading.rows
-        return frozenset(
+    def holders(self, entitlement: Entitlement) -> tuple[str, ...]:
+        """The principal of every live row that gives the entitlement, one for each row."""
+        return tuple(
             row.assignment.principal.id
-            for row in rows
+            for row in self.reading.rows
             if row.assignment.entitlement == entitlement
+            and row.controller is None
             and (row.until is None or row.until > self.now)
+        )
+
+    def doubtful(self) -> frozenset[str]:
+        """Keys of rows that look older than their grants only because the first known version of a
+        grant is from before the look-back, and may have had predecessors."""
+        return frozenset(
+            key
+            for row in self.reading.rows
+            if row.since is not None
+            and (began := self.says.since.get(key := row.assignment.key)) is not None
+            and row.since < began < self.horizon
+        )
+
+    def unnamed(self, connections: Connections) -> frozenset[str]:
+        """Keys of foreign rows of which the loaded history knows nothing at all."""
+        return frozenset(
+            f.observed.assignment.key for f in self.plan(connections).foreign if not f.note
         )
 
 
@@ -82,14 +102,27 @@ def look(
         frozenset(e.key for e in exclusive if e.system not in known.strangers),
         (*known.unknown, *failed, *reading.unknown),
         known.warnings,
+        known.strangers,
     )
 
 
-def remembered(situation: Situation, older: Iterable[Claim], connections: Connections) -> Situation:
-    """The situation with claims that ended before the horizon; nobody new is asked to be known."""
-    known = identify(older, connections, situation.now)
-    says = declaration((*situation.pairs, *known.pairs), situation.now)
-    return replace(situation, says=_within(says, situation.reading, connections))
+def remembered(
+    situation: Situation,
+    older: Iterable[Claim],
+    keys: frozenset[str],
+    connections: Connections,
+) -> Situation:
+    """The situation with what older claims say about these assignments, and nothing else of them:
+    nobody new is asked to be known."""
+    places = {
+        row.assignment.entitlement.key
+        for row in situation.reading.rows
+        if row.assignment.key in keys
+    }
+    known = identify((c for c in older if c.entitlement.key in places), connections, situation.now)
+    pairs = (*situation.pairs, *(pair for pair in known.pairs if pair[0].key in keys))
+    says = _within(declaration(pairs, situation.now), situation.reading, connections)
+    return replace(situation, pairs=pairs, says=says)
 
 
 def _exclusive(connections: Connections) -> tuple[set[Entitlement], list[Unknown]]:

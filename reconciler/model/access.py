@@ -68,7 +68,7 @@ class Assignment:
     @property
     def id(self) -> str:
         """A stable id for markers and names: 26 characters of a-z and 2-7, from the key alone."""
-        digest = sha256(self.key.encode()).digest()[:16]
+        digest = sha256(self.key.encode(errors="backslashreplace")).digest()[:16]
         return b32encode(digest).decode().rstrip("=").lower()
 
     def __str__(self) -> str:

@@ -12,6 +12,8 @@ from reconciler.model.people import Group, Person, Service
 from reconciler.model.position import Position
 from reconciler.model.window import Window
 
+_LATEST = datetime.fromisoformat("9999-01-01T00:00:00+00:00")  # what a datetime can bear
+
 
 class Mode(StrEnum):
     REPORT = "report"  # plan, never write: the default of a new system
@@ -65,7 +67,8 @@ class Grant:
         """`duration` counts from the merge, or from `starts` where that is later."""
         start = max(merged, self.starts) if self.starts else merged
         if self.duration is not None:
-            return Window(start, start + self.duration)
+            fits = self.duration <= _LATEST - start
+            return Window(start, start + self.duration if fits else _LATEST)
         return Window(start, self.expires)
 
 

@@ -123,5 +123,12 @@ class Plan:
 
 
 def _fields(c: Change) -> list[str]:
-    until = c.until.isoformat() if c.until else ""
-    return [c.action, c.cause, c.assignment.key, until, c.replaces, c.restores, *c.grants]
+    fields = [c.action, c.cause, c.assignment.key, _instant(c.until), str(c.native_expiry)]
+    fields += [c.replaces, c.restores, *c.grants]
+    if c.live:
+        fields += [c.live.handle, c.live.marker or "", _instant(c.live.until)]
+    return fields
+
+
+def _instant(at: datetime | None) -> str:
+    return at.isoformat() if at else ""

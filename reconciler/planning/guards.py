@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.model import Action, Cause, Change, Entitlement, Held, Limits, Plan
@@ -20,16 +20,21 @@ RELEASABLE = frozenset({"mass-removal", "nothing-declared"})
 class Facts:
     """What the guards weigh a plan against.
 
-    `declared` counts the assignments that git declares now; `own` holds, by system, the principal
-    ids that the reconciler acts as; `holders` answers who holds an entitlement now, by live rows.
+    `declared` counts the assignments that git declares now. `holders` answers with the principal
+    id of every live row that gives an entitlement, another controller's left out. By system, `own`
+    has the principal ids that we act as and `shielded` those of the protected, None where they
+    could not be found out; `strangers` are the systems where a subject that git names was not
+    recognised. `protected` is as written, case-folded.
     """
 
     limits: Limits
     can: Can
-    holders: Callable[[Entitlement], frozenset[str]]
+    holders: Callable[[Entitlement], Sequence[str]]
     declared: int
     protected: frozenset[str] = frozenset()
-    own: dict[str, frozenset[str]] = field(default_factory=dict)
+    shielded: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    own: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    strangers: frozenset[str] = frozenset()
 
 
 Guard = Callable[[Plan, Facts], Iterator[Held]]
@@ -78,37 +83,67 @@ def nothing_declared(plan: Plan, facts: Facts) -> Iterator[Held]:
 def protected(plan: Plan, facts: Facts) -> Iterator[Held]:
     for change in plan.changes:
         principal = change.assignment.principal
-        names = {n.casefold() for n in (change.subject, principal.id, principal.name) if n}
-        if _takes(change) and (hit := names & facts.protected):
-            yield Held(change, "protected", f"{min(hit)} is protected in reconciler.yaml")
+        shielded = facts.shielded.get(_at(change)[0], frozenset())
+        bare = principal.id.partition(":")[2]
+        names = {n.casefold() for n in (change.subject, principal.id, bare, principal.name) if n}
+        if not _takes(change):
+            continue
+        if names & facts.protected or (shielded is not None and principal.id in shielded):
+            yield Held(change, "protected", f"{principal} is protected in reconciler.yaml")
+        elif shielded is None and change.cause in UNEXPLAINED:
+            reason = "who is protected here could not be found out"
+            yield Held(change, "protected", reason)
 
 
 def own_access(plan: Plan, facts: Facts) -> Iterator[Held]:
     for change in plan.changes:
-        own = facts.own.get(change.assignment.entitlement.system, frozenset())
-        if _takes(change) and change.assignment.principal.id in own:
+        own = facts.own.get(_at(change)[0], frozenset())
+        if own is None:
+            if _takes(change) and change.cause in UNEXPLAINED:
+                yield Held(change, "own-access", "who we are here could not be found out")
+        elif _takes(change) and change.assignment.principal.id in own:
             yield Held(change, "own-access", "this is the reconciler's own access")
 
 
+def unrecognised(plan: Plan, facts: Facts) -> Iterator[Held]:
+    """Somebody whom git names was not found in the system: the row that nothing seems to declare
+    may be theirs. What expired, or was taken from somebody who left, is sure and goes."""
+    for change in plan.changes:
+        if change.removes and change.cause in UNEXPLAINED and _at(change)[0] in facts.strangers:
+            reason = "a subject or role that git names was not recognised here, and this may be it"
+            yield Held(change, "unrecognised", reason)
+
+
 def last_admin(plan: Plan, facts: Facts) -> Iterator[Held]:
-    """A scope without an administrator locks everybody out, us too."""
+    """A scope without an administrator locks everybody out, us too. Who is only about to become
+    one does not count: the removal waits until the system shows the other."""
     removals: dict[Entitlement, list[Change]] = defaultdict(list)
-    gains: dict[Entitlement, set[str]] = defaultdict(set)
     for change in plan.changes:
         entitlement = change.assignment.entitlement
-        if change.action is Action.ADD:
-            gains[entitlement].add(change.assignment.principal.id)
-        elif change.removes and facts.can(entitlement, True).admin:
+        if change.removes and _holds_still(change, plan) and facts.can(entitlement, True).admin:
             removals[entitlement].append(change)
     for entitlement, changes in removals.items():
-        leaving = {c.assignment.principal.id for c in changes}
-        before = facts.holders(entitlement)  # whom the system itself has not cut off already
-        if before & leaving and not (before | gains[entitlement]) - leaving:
+        left = Counter(facts.holders(entitlement))
+        left.subtract(c.assignment.principal.id for c in changes)
+        if not +left:
             reason = f"nobody would be left with {entitlement.role} on {entitlement.resource}"
             yield from (Held(change, "last-admin", reason) for change in changes)
 
 
-GUARDS: tuple[Guard, ...] = (protected, own_access, last_admin, nothing_declared, mass_removal)
+def _holds_still(change: Change, plan: Plan) -> bool:
+    """Whether the row to be removed still gives anything: the system may have ended it itself."""
+    until = change.live.until if change.live else None
+    return until is None or until > plan.at
+
+
+GUARDS: tuple[Guard, ...] = (
+    protected,
+    own_access,
+    unrecognised,
+    last_admin,
+    nothing_declared,
+    mass_removal,
+)
 
 
 def guard(plan: Plan, facts: Facts, released: frozenset[str] = frozenset()) -> Plan:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Generic, TypeVar
 
 from reconciler.model import (
@@ -134,9 +135,18 @@ def _accounts(spans: list[Span[Group]]) -> Iterator[Span[Accounts]]:
 def bundle_items(
     bundles: Iterable[Version[Bundle]], horizon: datetime
 ) -> Mapping[str, tuple[Span[Item], ...]]:
-    """Every item that each bundle ever held, and when."""
-    spans: dict[str, list[Span[Item]]] = defaultdict(list)
+    """Every item that each bundle ever held, and when.
+
+    A bundle that was deleted while grants still name it makes them invalid, and what is invalid
+    loses nothing (rule 23): its last content stands until the grants end, or the bundle comes back.
+    """
+    versions: dict[str, list[Version[Bundle]]] = defaultdict(list)
     for version in bundles:
-        for item in version.content.access:
-            spans[version.content.name].append(Span(known(version, horizon), item))
+        versions[version.content.name].append(version)
+    spans: dict[str, list[Span[Item]]] = defaultdict(list)
+    for name, row in versions.items():
+        row.sort(key=lambda v: v.merged)
+        for version, following in zip_longest(row, row[1:]):
+            window = Window(known(version, horizon).start, following.merged if following else None)
+            spans[name].extend(Span(window, item) for item in version.content.access)
     return {name: joined(row) for name, row in spans.items()}

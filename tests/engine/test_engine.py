@@ -203,7 +203,8 @@ def test_old_grants_give_a_leftover_its_name_and_change_nothing() -> None:
     connections = Connections(configured([system]))
     situation = look([said("alice")], connections, NOW, HORIZON)
     old = said("zoe", start=-24 * 60, end=-24 * 40)
-    again = remembered(situation, [old], connections)
+    keys = situation.unnamed(connections)
+    again = remembered(situation, [old], keys, connections)
     before, after = situation.plan(connections), again.plan(connections)
     assert before.changes == after.changes
     assert "was declared by grants/a.yaml" in after.foreign[0].note

@@ -18,13 +18,15 @@ def guarded(
     *,
     limits: Limits = Limits(),  # noqa: B008  # frozen
     protected: Iterable[str] = (),
-    own: Iterable[str] = (),
+    own: Iterable[str] | None = (),
+    shielded: frozenset[str] | None = frozenset(),
+    strangers: bool = False,
     released: Iterable[str] = (),
 ) -> Plan:
     rows = list(rows)
 
-    def holders(entitlement: Entitlement) -> frozenset[str]:
-        return frozenset(
+    def holders(entitlement: Entitlement) -> tuple[str, ...]:
+        return tuple(
             r.assignment.principal.id
             for r in rows
             if r.assignment.entitlement == entitlement and (r.until is None or r.until > NOW)
@@ -32,7 +34,16 @@ def guarded(
 
     drawn = planned(said, rows)
     declared = sum(1 for _, c in said if c.window.contains(drawn.at))
-    facts = Facts(limits, can, holders, declared, names(protected), {"sys": frozenset(own)})
+    facts = Facts(
+        limits,
+        can,
+        holders,
+        declared,
+        names(protected),
+        shielded={"sys": shielded},
+        own={"sys": own if own is None else frozenset(own)},
+        strangers=frozenset(["sys"] if strangers else []),
+    )
     return guard(drawn, facts, frozenset(released))
 
 
@@ -117,12 +128,46 @@ def test_rule_6_the_last_admin_stays() -> None:
     assert len(p.held) == 2
 
 
-def test_rule_6_an_admin_may_go_when_another_stays_or_comes() -> None:
+def test_rule_6_an_admin_may_go_when_another_stays() -> None:
     over = claim(assignment("ann", "admin", PLAIN), -5, -1)
     other = live(assignment("root", "admin", PLAIN))
     assert guarded([over], [live(over[0]), other]).held == ()
+
+
+def test_rule_6_an_admin_waits_for_the_other_to_be_one() -> None:
+    """The addition could fail: only what the system shows can stand in."""
+    over = claim(assignment("ann", "admin", PLAIN), -5, -1)
     coming = claim(assignment("bob", "admin", PLAIN))
-    assert guarded([over, coming], [live(over[0])]).held == ()
+    p = guarded([over, coming], [live(over[0])])
+    assert (told(p), [h.guard for h in p.held]) == (["add bob admin (declared)"], ["last-admin"])
+    assert guarded([over, coming], [live(over[0]), live(coming[0])]).held == ()
+
+
+def test_rule_6_an_admin_with_another_row_of_the_same_is_not_the_last_to_go() -> None:
+    over = claim(assignment("ann", "admin"), -5, -1)
+    by_hand = live(over[0], marked=False)
+    ours = replace(live(over[0], until=9), until=None)
+    assert guarded([over], [ours, by_hand]).held == ()
+
+
+@pytest.mark.parametrize("cause", [Cause.WITHDRAWN, Cause.EXPIRED])
+def test_rule_4_while_somebody_is_not_recognised_only_what_surely_ended_goes(cause: Cause) -> None:
+    said = [claim(assignment(kind=PLAIN), -5, -1, cause=cause)]
+    p = guarded(said, [live(assignment(kind=PLAIN))], strangers=True)
+    assert [h.guard for h in p.held] == (["unrecognised"] if cause is Cause.WITHDRAWN else [])
+
+
+def test_rule_6_a_protected_principal_is_known_by_its_id_whatever_the_row_calls_it() -> None:
+    row = live(assignment("4711", kind=MARKED))
+    assert [h.guard for h in guarded([], [row], shielded=frozenset({"user:4711"})).held] == [
+        "protected"
+    ]
+
+
+def test_rule_6_while_nobody_can_tell_who_is_protected_nothing_unexplained_goes() -> None:
+    row = live(assignment("4711", kind=MARKED))
+    assert [h.guard for h in guarded([], [row], shielded=None).held] == ["protected"]
+    assert [h.guard for h in guarded([], [row], own=None).held] == ["own-access"]
 
 
 def test_rule_6_sweeping_an_admin_whom_the_system_cut_off_already_takes_nothing_away() -> None:
