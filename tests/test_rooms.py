@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,24 @@ def ours(path: Path) -> set[str]:
     return rooms
 
 
+def module(path: Path) -> str:
+    inside = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(inside[:-1] if inside[-1] == "__init__" else inside)
+
+
+def opened(path: Path, modules: Collection[str]) -> set[str]:
+    """The `modules` that a file imports by name, wherever in the file. That Python runs the
+    packages above them as well does not count."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            deep = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules else node.module for name in deep}
+    return found & set(modules)
+
+
 def files(room: str) -> list[Path]:
     return sorted((ROOT / room).rglob("*.py"))
 
@@ -65,6 +85,18 @@ def test_a_room_imports_only_from_the_rooms_below_it(room: str) -> None:
         if room == "providers":
             strange = {r for r in strange if not r.startswith("providers.")}  # see below
         assert not strange, f"{path.relative_to(ROOT)} imports {strange}"
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    """Not by an import inside a function either: such a circle is only waiting to close."""
+    paths = {module(path): path for path in ROOT.rglob("*.py")}
+    graph = {name: opened(path, paths) for name, path in paths.items()}
+    assert "reconciler.providers.aws.reader" in graph["reconciler.providers.aws.system"]
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as e:
+        circle: list[str] = e.args[1]
+        pytest.fail(" imports ".join(reversed(circle)))
 
 
 def test_every_room_has_its_rule() -> None:

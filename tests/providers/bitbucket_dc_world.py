@@ -12,7 +12,7 @@ import pytest
 from reconciler.model import Entitlement, Subject, SubjectKind
 from reconciler.providers.base import System
 from reconciler.providers.bitbucket_dc import connect
-from reconciler.providers.bitbucket_dc.system import ROLES
+from reconciler.providers.bitbucket_dc.kinds import ROLES
 from reconciler.sandbox.bitbucket import Holder, Place
 from reconciler.sandbox.bitbucket_dc import INSTANCE, LocalBitbucketDc
 from reconciler.sandbox.faults import Faults

@@ -217,7 +217,7 @@ def test_tries_end_with_an_error_that_has_the_last_answer(
     with local_cloud(tmp_path, monkeypatch) as (_, faults, system):
         paced: list[int] = []
         hasty = Patience(tries=2, factor=0.01)
-        rest = open_rest("bitbucket", system.settings, lambda: paced.append(1), hasty)
+        rest = open_rest("bitbucket", "acme", system.settings, lambda: paced.append(1), hasty)
         fail(faults, "bitbucket", f"GET {USERS}", 429, times=100)
         with pytest.raises(ProviderError, match=r"HTTP 429.*still throttled after several tries"):
             rest.holders("repository", "web")

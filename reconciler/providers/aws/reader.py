@@ -16,9 +16,9 @@ from reconciler.model import (
 )
 from reconciler.providers.aws.iam import PREFIX, AccountReader, Identity
 from reconciler.providers.aws.identity_center import IdentityCenter, is_id
+from reconciler.providers.aws.kinds import ASSIGNMENT, IAM_GROUP, MEMBER, MEMBERSHIP, POLICY
 from reconciler.providers.aws.session import Clients, explained, member
 from reconciler.providers.aws.settings import Settings
-from reconciler.providers.aws.system import ASSIGNMENT, IAM_GROUP, MEMBER, MEMBERSHIP, POLICY
 
 _IAM = ("user/", "role/", "arn:")
 

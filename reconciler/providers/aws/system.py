@@ -8,15 +8,10 @@ from typing import Any
 
 from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
+from reconciler.providers.aws.kinds import ASSIGNMENT, IAM_GROUP, MEMBER, MEMBERSHIP, POLICY
 from reconciler.providers.aws.settings import Settings
 from reconciler.providers.aws.statements import declared
 from reconciler.providers.base import Pace, Rate, Reader, Writer
-
-ASSIGNMENT = "account_assignment"
-MEMBERSHIP = "group_membership"
-POLICY = "inline_policy"
-IAM_GROUP = "iam_group"
-MEMBER = "member"
 
 # https://docs.aws.amazon.com/singlesignon/latest/userguide/limits.html: 20 calls a second to all
 # of Identity Center together, 10 outstanding assignments. IAM publishes no limits.

@@ -11,10 +11,10 @@ from reconciler.model import Action, Change
 from reconciler.providers.aws.assignments import AssignmentWriter
 from reconciler.providers.aws.identity_center import IdentityCenter
 from reconciler.providers.aws.inline_policies import PolicyWriter, entity
+from reconciler.providers.aws.kinds import ASSIGNMENT, IAM_GROUP, MEMBERSHIP, POLICY
 from reconciler.providers.aws.patience import CONFLICTS, insist, seen
 from reconciler.providers.aws.session import Clients, code, explained, member, pages
 from reconciler.providers.aws.settings import Settings
-from reconciler.providers.aws.system import ASSIGNMENT, IAM_GROUP, MEMBERSHIP, POLICY
 from reconciler.providers.base import Outcome
 
 _VERBS = {Action.ADD: "give", Action.REMOVE: "take"}

@@ -19,9 +19,8 @@ from azure.core.exceptions import ResourceNotFoundError
 from reconciler.model import Assignment, Entitlement, Observed, Principal
 from reconciler.providers.azure import marks
 from reconciler.providers.azure.roles import Roles
-from reconciler.providers.azure.scopes import is_management_group, root, spelled
+from reconciler.providers.azure.scopes import KIND, is_management_group, root, spelled
 from reconciler.providers.azure.session import Session, code
-from reconciler.providers.azure.system import KIND
 
 _OVER = frozenset({"Revoked", "PendingRevocation", "Canceled", "Denied", "Failed", "TimedOut"})
 

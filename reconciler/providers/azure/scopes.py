@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from reconciler.errors import ItemError
 
+KIND = "role_assignment"  # of every entitlement, with PIM and without
 GUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
 # What Azure's naming rules allow, and nothing that would end the path of the request's address.
 _SEGMENT = re.compile(r"^(?!\.{1,2}$)[^/?#%\\\s\x00-\x1f]+(?: [^/?#%\\\s\x00-\x1f]+)*$")

@@ -34,7 +34,7 @@ from azure.mgmt.authorization.v2020_10_01 import AuthorizationManagementClient a
 from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient as RbacClient
 
 from reconciler.errors import ProviderError
-from reconciler.providers.azure.system import Settings
+from reconciler.providers.azure.settings import Settings
 from reconciler.providers.base import Pace
 
 Found = TypeVar("Found")

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
-from reconciler.providers.azure.scopes import GUID, read_scope, root, subscription
+from reconciler.providers.azure.scopes import GUID, KIND, read_scope, root, subscription
+from reconciler.providers.azure.settings import Settings, read_settings
 from reconciler.providers.base import Pace, Rate, Reader, Writer
 
-KIND = "role_assignment"
 # ARM refills each bucket of a service principal by 25 reads and 10 writes a second (Microsoft Learn,
 # request-limits-and-throttling). A run reads little, so the lower number is the one that counts.
 _RATE = Rate(calls=10, seconds=1.0, concurrency=8)
@@ -27,19 +26,6 @@ _ADMINS = frozenset(
 )
 _LAG = 600  # ARM may answer lists from a cache of about ten minutes
 _NO_END = "a role assignment has no end of its own without `pim: true`"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """`ca` is the path of a PEM file to trust instead of the usual authorities; "" for these."""
-
-    tenant: str
-    pim: bool = False
-    subscriptions: tuple[tuple[str, str], ...] = ()
-    endpoint: str = "https://management.azure.com"
-    authority: str = ""
-    graph: str = "https://graph.microsoft.com"
-    ca: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +80,4 @@ class Azure:
 
 def connect(name: str, settings: Mapping[str, Any]) -> Azure:
     """Raises ItemError for settings that the schema lets pass."""
-    addresses = {
-        key: settings[key].rstrip("/")
-        for key in ("endpoint", "authority", "graph")
-        if key in settings
-    }
-    for key, address in addresses.items():
-        if not address.startswith("https://"):
-            raise ItemError(key, f"{address!r} is not https", "write https://…: tokens go there")
-    subscriptions = settings.get("subscriptions", {})
-    for alias, guid in subscriptions.items():
-        if not GUID.match(guid):
-            raise ItemError(
-                "subscriptions", f"{alias}: {guid!r} is no subscription id", "write its GUID"
-            )
-    return Azure(
-        name,
-        Settings(
-            tenant=settings["tenant"].lower(),
-            pim=settings.get("pim", False),
-            subscriptions=tuple(sorted((alias, g.lower()) for alias, g in subscriptions.items())),
-            ca=settings.get("ca", ""),
-            **addresses,
-        ),
-    )
+    return Azure(name, read_settings(settings))

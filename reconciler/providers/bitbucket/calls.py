@@ -14,8 +14,11 @@ import requests
 from requests.exceptions import SSLError, TooManyRedirects
 
 from reconciler.errors import ProviderError
+from reconciler.providers.base import Pace
+from reconciler.providers.bitbucket.session import Patience, open_session
+from reconciler.providers.bitbucket.settings import Settings, credentials
 
-SDK_OPTIONS: Mapping[str, Any] = {
+_SDK_OPTIONS: Mapping[str, Any] = {
     "timeout": 30,
     "backoff_and_retry": False,
     "retry_with_header": False,
@@ -34,6 +37,25 @@ class Refused(ProviderError):
 
 class NoAnswer(ProviderError):
     """No whole answer came: whether a write was done is not known."""
+
+
+def open_calls(
+    system: str,
+    settings: Settings,
+    sdk: Callable[..., Any],
+    hints: Mapping[int, str],
+    pace: Pace,
+    patience: Patience | None,
+) -> Calls:
+    """`sdk` makes the root object; `hints` may name the variables, as {token} and {username}.
+
+    Raises ProviderError when the environment has no token. Nothing is called yet.
+    """
+    who = credentials(system, settings)
+    session = open_session(pace, settings.ca, patience)
+    root = sdk(settings.url, session=session, **who, **_SDK_OPTIONS)
+    names = {"token": settings.token_env, "username": settings.username_env}
+    return Calls(system, root, {status: hint.format(**names) for status, hint in hints.items()})
 
 
 class Calls:

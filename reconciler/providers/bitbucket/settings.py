@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.errors import ItemError, ProviderError
@@ -15,6 +18,26 @@ _NOTE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`token_env` and `username_env` name environment variables; no secret is kept here."""
+
+    url: str
+    token_env: str
+    username_env: str
+    ca: str
+
+
+def read_settings(fields: Mapping[str, Any], url: str, prefix: str) -> Settings:
+    """`prefix` is what the usual names of the environment variables begin with."""
+    return Settings(
+        url=url,
+        token_env=str(fields.get("token_env", f"{prefix}_TOKEN")),
+        username_env=str(fields.get("username_env", f"{prefix}_USERNAME")),
+        ca=str(fields.get("ca", "")),
+    )
+
+
 def checked_url(field: str, url: str) -> str:
     """`url` without its trailing slash. Raises ItemError for what is no place for a token."""
     parts = urlsplit(url)
@@ -25,16 +48,16 @@ def checked_url(field: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def credentials(system: str, token_env: str, username_env: str) -> dict[str, str]:
+def credentials(system: str, settings: Settings) -> dict[str, str]:
     """What the SDK signs in with: with a user name the secret is its password, otherwise it is a
     bearer token. Raises ProviderError when the environment has no secret."""
-    token = os.environ.get(token_env, "").strip()
-    username = os.environ.get(username_env, "").strip()
+    token = os.environ.get(settings.token_env, "").strip()
+    username = os.environ.get(settings.username_env, "").strip()
     if not token:
         raise ProviderError(
             system,
             "sign in",
-            f"the environment variable {token_env} is empty; put the token into it",
+            f"the environment variable {settings.token_env} is empty; put the token into it",
         )
     return {"username": username, "password": token} if username else {"token": token}
 

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Collection
 
 from reconciler.errors import UnknownPrincipal
-from reconciler.model import Assignment, Entitlement, Observed, Principal, Subject, SubjectKind
+from reconciler.model import Entitlement, Observed, Principal, Subject, SubjectKind
+from reconciler.providers.bitbucket.holders import observed
 from reconciler.providers.bitbucket_cloud.rest import Rest
 
 _HEX = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -39,13 +40,7 @@ class CloudReader:
         return Principal(found.pop(), subject.id)
 
     def observe(self, scope: str, entitlements: Collection[Entitlement]) -> tuple[Observed, ...]:
-        kind, _, resource = scope.partition(" ")
-        return tuple(
-            Observed(
-                Assignment(Entitlement(self._system, kind, resource, holder.role), holder.principal)
-            )
-            for holder in self._rest.holders(kind, resource)
-        )
+        return observed(self._system, scope, self._rest.holders)
 
     def own(self) -> frozenset[str]:
         with self._lock:

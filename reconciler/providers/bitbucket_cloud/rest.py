@@ -17,10 +17,11 @@ from atlassian.bitbucket.cloud import Cloud
 from reconciler.errors import NotFound, ProviderError
 from reconciler.model import Entitlement, Principal
 from reconciler.providers.base import Pace
-from reconciler.providers.bitbucket.calls import SDK_OPTIONS, Calls, Refused, object_in
-from reconciler.providers.bitbucket.session import Patience, open_session
-from reconciler.providers.bitbucket.settings import credentials
-from reconciler.providers.bitbucket_cloud.system import REPOSITORY, ROLES, Settings
+from reconciler.providers.bitbucket.calls import Calls, Refused, object_in, open_calls
+from reconciler.providers.bitbucket.holders import Holder, section_of
+from reconciler.providers.bitbucket.session import Patience
+from reconciler.providers.bitbucket.settings import Settings
+from reconciler.providers.bitbucket_cloud.kinds import REPOSITORY, ROLES
 
 _PAGE = 100  # the most that Bitbucket Cloud gives
 
@@ -38,29 +39,16 @@ _WRITE_HINTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    principal: Principal
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
 class Member:
     uuid: str
     account_id: str
 
 
 def open_rest(
-    system: str, settings: Settings, pace: Pace, patience: Patience | None = None
+    system: str, workspace: str, settings: Settings, pace: Pace, patience: Patience | None = None
 ) -> Rest:
     """Raises ProviderError when the environment has no token. Nothing is called yet."""
-    who = credentials(system, settings.token_env, settings.username_env)
-    session = open_session(pace, settings.ca, patience)
-    root = Cloud(  # type: ignore[no-untyped-call]
-        settings.endpoint, session=session, **who, **SDK_OPTIONS
-    )
-    names = {"token": settings.token_env, "username": settings.username_env}
-    hints = {status: hint.format(**names) for status, hint in _HINTS.items()}
-    return Rest(Calls(system, root, hints), settings.workspace)
+    return Rest(open_calls(system, settings, Cloud, _HINTS, pace, patience), workspace)
 
 
 class Rest:
@@ -97,7 +85,7 @@ class Rest:
             if e.status != 404:
                 raise
             # No such principal, or no such resource: only the whole list tells them apart.
-            rows = self._list(kind, resource, _section(principal))
+            rows = self._list(kind, resource, section_of(principal))
             return next((row.role for row in rows if row.principal == principal), "")
         body = object_in(self._calls.system, action, response)
         return self._permission(action, kind, body)
@@ -118,7 +106,7 @@ class Rest:
 
     def _path(self, kind: str, resource: str, principal: Principal) -> str:
         _, _, name = principal.id.partition(":")
-        return f"{self._base(kind, resource)}/{_section(principal)}/{quote(name, safe='')}"
+        return f"{self._base(kind, resource)}/{section_of(principal)}/{quote(name, safe='')}"
 
     def _base(self, kind: str, resource: str) -> str:
         workspace, name = quote(self._workspace, safe=""), quote(resource, safe="")
@@ -204,7 +192,3 @@ class Rest:
 
     def _odd(self, action: str, what: str) -> ProviderError:
         return ProviderError(self._calls.system, action, f"{what}; nothing of it is used")
-
-
-def _section(principal: Principal) -> str:
-    return "groups" if principal.id.startswith("group:") else "users"

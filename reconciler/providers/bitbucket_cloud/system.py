@@ -9,45 +9,28 @@ from typing import Any
 from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
 from reconciler.providers.base import Pace, Rate, Reader, Writer
-from reconciler.providers.bitbucket.settings import checked_url, slot_capabilities
-
-REPOSITORY = "repository"
-PROJECT = "project"
-ROLES = {
-    REPOSITORY: ("read", "write", "admin"),
-    PROJECT: ("read", "write", "create-repo", "admin"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """`token_env` and `username_env` name environment variables; no secret is kept here."""
-
-    workspace: str
-    endpoint: str
-    token_env: str
-    username_env: str
-    ca: str
+from reconciler.providers.bitbucket.settings import (
+    Settings,
+    checked_url,
+    read_settings,
+    slot_capabilities,
+)
+from reconciler.providers.bitbucket_cloud.kinds import PROJECT, REPOSITORY, ROLES
 
 
 def connect(name: str, settings: Mapping[str, Any]) -> CloudSystem:
+    endpoint = str(settings.get("endpoint", "https://api.bitbucket.org"))
     return CloudSystem(
         name,
-        Settings(
-            workspace=str(settings["workspace"]).lower(),
-            endpoint=checked_url(
-                "endpoint", str(settings.get("endpoint", "https://api.bitbucket.org"))
-            ),
-            token_env=str(settings.get("token_env", "BITBUCKET_TOKEN")),
-            username_env=str(settings.get("username_env", "BITBUCKET_USERNAME")),
-            ca=str(settings.get("ca", "")),
-        ),
+        str(settings["workspace"]).lower(),
+        read_settings(settings, checked_url("endpoint", endpoint), "BITBUCKET"),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class CloudSystem:
     name: str
+    workspace: str
     settings: Settings
 
     @property
@@ -75,10 +58,10 @@ class CloudSystem:
 
     def _slug(self, repository: str) -> str:
         workspace, slash, slug = repository.lower().rpartition("/")
-        if slash and workspace != self.settings.workspace:
+        if slash and workspace != self.workspace:
             raise ItemError(
                 REPOSITORY,
-                f"{repository!r} is not in the workspace {self.settings.workspace!r}",
+                f"{repository!r} is not in the workspace {self.workspace!r}",
                 "write the repository's slug alone, or add a system for the other workspace",
             )
         return slug
@@ -93,10 +76,12 @@ class CloudSystem:
         from reconciler.providers.bitbucket_cloud.reader import CloudReader
         from reconciler.providers.bitbucket_cloud.rest import open_rest
 
-        return CloudReader(self.name, open_rest(self.name, self.settings, pace))
+        rest = open_rest(self.name, self.workspace, self.settings, pace)
+        return CloudReader(self.name, rest)
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.bitbucket.slot import SlotWriter
         from reconciler.providers.bitbucket_cloud.rest import open_rest
 
-        return SlotWriter(self.name, open_rest(self.name, self.settings, pace))
+        rest = open_rest(self.name, self.workspace, self.settings, pace)
+        return SlotWriter(self.name, rest)

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Collection
 
 from reconciler.errors import UnknownPrincipal
-from reconciler.model import Assignment, Entitlement, Observed, Principal, Subject, SubjectKind
+from reconciler.model import Entitlement, Observed, Principal, Subject, SubjectKind
+from reconciler.providers.bitbucket.holders import observed
 from reconciler.providers.bitbucket_dc.rest import Rest
 
 
@@ -37,13 +38,7 @@ class DataCenterReader:
         return Principal(f"{'group' if group else 'user'}:{names.pop()}", subject.id)
 
     def observe(self, scope: str, entitlements: Collection[Entitlement]) -> tuple[Observed, ...]:
-        kind, _, resource = scope.partition(" ")
-        return tuple(
-            Observed(
-                Assignment(Entitlement(self._system, kind, resource, holder.role), holder.principal)
-            )
-            for holder in self._rest.holders(kind, resource)
-        )
+        return observed(self._system, scope, self._rest.holders)
 
     def own(self) -> frozenset[str]:
         return frozenset({f"user:{self._rest.signed_in().lower()}"})

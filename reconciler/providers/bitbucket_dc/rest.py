@@ -16,10 +16,11 @@ from atlassian.bitbucket import Bitbucket
 from reconciler.errors import NotFound, ProviderError
 from reconciler.model import Entitlement, Principal
 from reconciler.providers.base import Pace
-from reconciler.providers.bitbucket.calls import SDK_OPTIONS, Calls, Refused, object_in
-from reconciler.providers.bitbucket.session import Patience, open_session
-from reconciler.providers.bitbucket.settings import credentials
-from reconciler.providers.bitbucket_dc.system import GLOBAL, PROJECT, ROLES, Settings
+from reconciler.providers.bitbucket.calls import Calls, Refused, object_in, open_calls
+from reconciler.providers.bitbucket.holders import Holder, section_of
+from reconciler.providers.bitbucket.session import Patience
+from reconciler.providers.bitbucket.settings import Settings
+from reconciler.providers.bitbucket_dc.kinds import GLOBAL, PROJECT, ROLES
 
 _PAGE = 1000  # the most that Data Center gives, unless an administrator allows less
 _API = "rest/api/1.0"
@@ -41,12 +42,6 @@ _WRITE_HINTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    principal: Principal
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
 class User:
     name: str
     email: str
@@ -56,14 +51,7 @@ def open_rest(
     system: str, settings: Settings, pace: Pace, patience: Patience | None = None
 ) -> Rest:
     """Raises ProviderError when the environment has no token. Nothing is called yet."""
-    who = credentials(system, settings.token_env, settings.username_env)
-    session = open_session(pace, settings.ca, patience)
-    root = Bitbucket(  # type: ignore[no-untyped-call]
-        settings.url, session=session, **who, **SDK_OPTIONS
-    )
-    names = {"token": settings.token_env, "username": settings.username_env}
-    hints = {status: hint.format(**names) for status, hint in _HINTS.items()}
-    return Rest(Calls(system, root, hints))
+    return Rest(open_calls(system, settings, Bitbucket, _HINTS, pace, patience))
 
 
 class Rest:
@@ -100,7 +88,7 @@ class Rest:
     def role(self, entitlement: Entitlement, principal: Principal) -> str:
         """Asks with a filter; it finds every name that contains ours."""
         rows = self._list(
-            entitlement.kind, entitlement.resource, _section(principal), _name(principal)
+            entitlement.kind, entitlement.resource, section_of(principal), _name(principal)
         )
         return next((row.role for row in rows if row.principal == principal), "")
 
@@ -108,7 +96,7 @@ class Rest:
         kind, resource = entitlement.kind, entitlement.resource
         self._calls.put(
             f"give {role} on {kind} {resource} to {principal}",
-            f"{_base(kind, resource)}/{_section(principal)}",
+            f"{_base(kind, resource)}/{section_of(principal)}",
             params={"name": _name(principal), "permission": ROLES[kind][role]},
             hints=_WRITE_HINTS,
         )
@@ -117,7 +105,7 @@ class Rest:
         kind, resource = entitlement.kind, entitlement.resource
         self._calls.delete(
             f"remove {principal} from {kind} {resource}",
-            f"{_base(kind, resource)}/{_section(principal)}",
+            f"{_base(kind, resource)}/{section_of(principal)}",
             params={"name": _name(principal)},
         )
 
@@ -186,10 +174,6 @@ def _base(kind: str, resource: str) -> str:
     if kind == PROJECT:
         return f"{path}/permissions"
     return f"{path}/repos/{quote(repository, safe='')}/permissions"
-
-
-def _section(principal: Principal) -> str:
-    return "groups" if principal.id.startswith("group:") else "users"
 
 
 def _name(principal: Principal) -> str:

@@ -9,51 +9,19 @@ from typing import Any
 from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
 from reconciler.providers.base import Pace, Rate, Reader, Writer
-from reconciler.providers.bitbucket.settings import checked_url, slot_capabilities
-
-PROJECT = "project"
-REPOSITORY = "repository"
-GLOBAL = "global"
-
-# Our names and the vendor's, lowest first: each includes the ones before it.
-ROLES: Mapping[str, Mapping[str, str]] = {
-    PROJECT: {
-        "read": "PROJECT_READ",
-        "write": "PROJECT_WRITE",
-        "create-repo": "REPO_CREATE",
-        "admin": "PROJECT_ADMIN",
-    },
-    REPOSITORY: {"read": "REPO_READ", "write": "REPO_WRITE", "admin": "REPO_ADMIN"},
-    GLOBAL: {
-        "licensed-user": "LICENSED_USER",
-        "project-create": "PROJECT_CREATE",
-        "admin": "ADMIN",
-        "sys-admin": "SYS_ADMIN",
-    },
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """`token_env` and `username_env` name environment variables; no secret is kept here."""
-
-    url: str
-    token_env: str
-    username_env: str
-    ca: str
+from reconciler.providers.bitbucket.settings import (
+    Settings,
+    checked_url,
+    read_settings,
+    slot_capabilities,
+)
+from reconciler.providers.bitbucket_dc.kinds import GLOBAL, PROJECT, REPOSITORY, ROLES
 
 
 def connect(name: str, settings: Mapping[str, Any]) -> DataCenterSystem:
     field = "endpoint" if "endpoint" in settings else "url"
-    return DataCenterSystem(
-        name,
-        Settings(
-            url=checked_url(field, str(settings[field])),
-            token_env=str(settings.get("token_env", "BITBUCKET_DC_TOKEN")),
-            username_env=str(settings.get("username_env", "BITBUCKET_DC_USERNAME")),
-            ca=str(settings.get("ca", "")),
-        ),
-    )
+    url = checked_url(field, str(settings[field]))
+    return DataCenterSystem(name, read_settings(settings, url, "BITBUCKET_DC"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from reconciler.model import Assignment
+from reconciler.providers.gcp.names import BASIC_ROLES
 
 PAM = "Privileged Access Manager"
 # Privileged Access Manager gives every binding of its grants this title; a binding changed by
@@ -29,6 +30,14 @@ class Reading:
     marker: str | None = None
     controller: str | None = None
     until: datetime | None = None
+
+
+def conditionable(role: str) -> bool:
+    """Every resource of ours takes conditions; basic roles do not.
+
+    https://cloud.google.com/iam/docs/conditions-overview, "Limitations".
+    """
+    return role not in BASIC_ROLES
 
 
 def title(assignment: Assignment) -> str:

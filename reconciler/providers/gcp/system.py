@@ -10,6 +10,7 @@ from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
 from reconciler.providers.base import Pace, Rate, Reader, Writer
 from reconciler.providers.gcp import names
+from reconciler.providers.gcp.conditions import conditionable
 
 # Who may change the policy itself, and so must not all disappear. On a service account the
 # project's administrators always remain.
@@ -98,11 +99,3 @@ class GcpSystem:
         from reconciler.providers.gcp.writer import GcpWriter
 
         return GcpWriter(self.name, Policies(self.name, self.settings.endpoint, pace))
-
-
-def conditionable(role: str) -> bool:
-    """Every resource of ours takes conditions; basic roles do not.
-
-    https://cloud.google.com/iam/docs/conditions-overview, "Limitations".
-    """
-    return role not in names.BASIC_ROLES

@@ -13,7 +13,6 @@ from reconciler.providers.base import Outcome
 from reconciler.providers.gcp import conditions
 from reconciler.providers.gcp.policy import Draft, Full, Row
 from reconciler.providers.gcp.session import FAILURES, PASSING, Policies, worded
-from reconciler.providers.gcp.system import conditionable
 
 
 class _Moved(Exception):
@@ -139,7 +138,7 @@ def _planned(change: Change) -> Row:
 
 def _wanted(change: Change) -> Row:
     role, member = change.assignment.entitlement.role, change.assignment.principal.id
-    if change.until is None or not conditionable(role):
+    if change.until is None or not conditions.conditionable(role):
         return Row(role, member)
     return Row(
         role,
