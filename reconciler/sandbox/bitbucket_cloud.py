@@ -68,7 +68,7 @@ class User:
         }
 
 
-class BitbucketCloud:
+class LocalBitbucketCloud:
     """`page_most` is what the vendor documents (100); tests make it small. `seats` is how many
     users the plan lets have access; `limit` throttles with 429, and no Retry-After."""
 

@@ -18,7 +18,7 @@ LOCAL_SYSTEMS = {
     "aws": "reconciler.sandbox.aws:AwsLocal",
     "gcp": "reconciler.sandbox.gcp:LocalGcp",
     "azure": "reconciler.sandbox.azure:LocalAzure",
-    "bitbucket": "reconciler.sandbox.bitbucket_cloud:BitbucketCloud",
+    "bitbucket": "reconciler.sandbox.bitbucket_cloud:LocalBitbucketCloud",
     "bitbucket-dc": "reconciler.sandbox.bitbucket_dc:LocalBitbucketDc",
 }
 

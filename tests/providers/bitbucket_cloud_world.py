@@ -13,7 +13,7 @@ from reconciler.model import Subject, SubjectKind
 from reconciler.providers.base import System
 from reconciler.providers.bitbucket_cloud import connect
 from reconciler.sandbox.bitbucket import Holder, Place
-from reconciler.sandbox.bitbucket_cloud import BitbucketCloud, User
+from reconciler.sandbox.bitbucket_cloud import LocalBitbucketCloud, User
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE
 from tests.providers.bitbucket_build import own_settings
@@ -58,7 +58,7 @@ _LISTS = {
 class Hand:
     """An administrator in the browser."""
 
-    def __init__(self, local: BitbucketCloud, system: System) -> None:
+    def __init__(self, local: LocalBitbucketCloud, system: System) -> None:
         self._local = local
         self._system = system
 
@@ -83,8 +83,8 @@ def holder(subject: Subject) -> Holder:
 @contextmanager
 def local_cloud(
     home: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
-) -> Iterator[tuple[BitbucketCloud, Faults, System]]:
-    faults, local = Faults(), BitbucketCloud(page_most=PAGE)
+) -> Iterator[tuple[LocalBitbucketCloud, Faults, System]]:
+    faults, local = Faults(), LocalBitbucketCloud(page_most=PAGE)
     local.table.add_place(Place("project", "OPS"))
     served = local.start(faults, home)
     for name, value in served.env.items():

@@ -13,7 +13,7 @@ from reconciler.model import Entitlement, Principal, Subject
 from reconciler.providers.base import Reader, System
 from reconciler.providers.bitbucket_cloud import connect
 from reconciler.sandbox.bitbucket import Holder, Place
-from reconciler.sandbox.bitbucket_cloud import ACCESS_TOKEN, BOT, BitbucketCloud, User
+from reconciler.sandbox.bitbucket_cloud import ACCESS_TOKEN, BOT, LocalBitbucketCloud, User
 from reconciler.sandbox.faults import Faults
 from tests.providers.bitbucket_build import calls_of, fail, give, group, no_pace, person
 from tests.providers.bitbucket_cloud_world import local_cloud
@@ -24,7 +24,7 @@ LEDGER = Place("repository", "ledger")
 
 @dataclass
 class Desk:
-    local: BitbucketCloud
+    local: LocalBitbucketCloud
     faults: Faults
     system: System
     reader: Reader = field(init=False)

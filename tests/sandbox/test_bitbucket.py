@@ -15,7 +15,7 @@ import requests
 
 from reconciler.sandbox import bitbucket_cloud, bitbucket_dc
 from reconciler.sandbox.bitbucket import Holder, Limit, Place
-from reconciler.sandbox.bitbucket_cloud import BitbucketCloud, User
+from reconciler.sandbox.bitbucket_cloud import LocalBitbucketCloud, User
 from reconciler.sandbox.bitbucket_dc import LocalBitbucketDc
 from reconciler.sandbox.faults import Fault, FaultKind, Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE, Row
@@ -39,12 +39,12 @@ class Client(requests.Session):
 
 
 @pytest.fixture
-def cloud() -> BitbucketCloud:
-    return BitbucketCloud()
+def cloud() -> LocalBitbucketCloud:
+    return LocalBitbucketCloud()
 
 
 @pytest.fixture
-def client(cloud: BitbucketCloud, tmp_path: Path) -> Iterator[Client]:
+def client(cloud: LocalBitbucketCloud, tmp_path: Path) -> Iterator[Client]:
     faults = Faults()
     served = cloud.start(faults, tmp_path)
     with Client(f"{served.settings['endpoint']}/2.0", faults) as client:
@@ -68,7 +68,7 @@ def dc_client(dc: LocalBitbucketDc, tmp_path: Path) -> Iterator[Client]:
     dc.stop()
 
 
-def test_cloud_rows_have_the_described_shape(cloud: BitbucketCloud, client: Client) -> None:
+def test_cloud_rows_have_the_described_shape(cloud: LocalBitbucketCloud, client: Client) -> None:
     status, page = client.ask(f"{WEB}/groups")
     assert (status, page["pagelen"], page["page"], page["size"]) == (200, 10, 1, 1)
     [row] = page["values"]
@@ -129,14 +129,16 @@ def test_cloud_refuses_as_described(client: Client, path: str, body: Any, status
     assert answer["error"]["message"]
 
 
-def test_cloud_counts_seats(cloud: BitbucketCloud, client: Client) -> None:
+def test_cloud_counts_seats(cloud: LocalBitbucketCloud, client: Client) -> None:
     cloud.seats = 1  # grace sits on it
     put = {"method": "PUT", "json": {"permission": "read"}}
     assert client.ask(f"{LEDGER}/users/{User('bob').uuid}", **put)[0] == 402
     assert client.ask(f"{LEDGER}/users/{User('grace').uuid}", **put)[0] == 200
 
 
-def test_cloud_pages_are_followed_to_the_last_row(cloud: BitbucketCloud, client: Client) -> None:
+def test_cloud_pages_are_followed_to_the_last_row(
+    cloud: LocalBitbucketCloud, client: Client
+) -> None:
     logins = [f"member{n}" for n in range(23)]
     for login in logins:
         holder = Holder("users", cloud.add_member(login).uuid)
@@ -152,7 +154,7 @@ def test_cloud_pages_are_followed_to_the_last_row(cloud: BitbucketCloud, client:
     assert len(client.ask(f"{LEDGER}/users", params={"pagelen": 1000})[1]["values"]) == 23
 
 
-def test_cloud_never_gives_more_than_a_hundred(cloud: BitbucketCloud, client: Client) -> None:
+def test_cloud_never_gives_more_than_a_hundred(cloud: LocalBitbucketCloud, client: Client) -> None:
     for n in range(95):
         cloud.add_member(f"member{n}")
     _, page = client.ask("workspaces/acme/members", params={"pagelen": 1000})
@@ -172,7 +174,7 @@ def test_cloud_knows_its_own(client: Client) -> None:
     assert client.ask(f"{LEDGER}/groups/auditors", "PUT", json={"permission": "read"})[0] == 403
 
 
-def test_the_seed_is_the_organisation(cloud: BitbucketCloud, dc: LocalBitbucketDc) -> None:
+def test_the_seed_is_the_organisation(cloud: LocalBitbucketCloud, dc: LocalBitbucketDc) -> None:
     assert cloud.rows() == (
         Row("bitbucket", "payments-api", "admin", "grace"),
         Row("bitbucket", "web", "write", "group developers"),
@@ -293,7 +295,7 @@ def test_dc_takes_no_token_for_what_concerns_the_instance(dc_client: Client) -> 
 
 
 def test_a_limit_refuses_what_is_too_much_and_recovers(
-    cloud: BitbucketCloud, client: Client, dc: LocalBitbucketDc, dc_client: Client
+    cloud: LocalBitbucketCloud, client: Client, dc: LocalBitbucketDc, dc_client: Client
 ) -> None:
     cloud.limit, dc.limit = Limit(2, 3600), Limit(2, 0.2)
     assert [client.ask("user")[0] for _ in range(3)] == [200, 200, 429]
