@@ -25,19 +25,21 @@ class Connections:
 
     def __init__(self, systems: Iterable[ConfiguredSystem]) -> None:
         self.systems = {s.system.name: s for s in systems}
-        self._locks = {name: threading.Lock() for name in self.systems}
+        # One opens at a time: SDKs that two systems share must not be imported by two threads.
+        self._opening = threading.Lock()
         self._paces: dict[str, Pace] = {name: pace(s.rate) for name, s in self.systems.items()}
         self._readers: dict[str, Reader] = {}
 
     def reader(self, name: str) -> Reader:
         """Raises ProviderError when the system cannot be reached at all."""
-        with self._locks[name]:
+        with self._opening:
             if name not in self._readers:
                 self._readers[name] = self.systems[name].system.open_reader(self._paces[name])
             return self._readers[name]
 
     def writer(self, name: str) -> Writer:
-        return self.systems[name].system.open_writer(self._paces[name])
+        with self._opening:
+            return self.systems[name].system.open_writer(self._paces[name])
 
     def mode(self, name: str) -> Mode:
         return self.systems[name].mode

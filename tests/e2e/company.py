@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -91,21 +95,53 @@ class Company:
         self.git("branch", "-q", "-D", "request")
 
     def run(self, *arguments: str, at: float = 0, cwd: Path | None = None) -> Result:
-        environment = self.running.environment(os.environ) | {
-            "PYTHONPATH": str(INSIDE),
-            "SCENARIO_HOURS": str(at),
-            "XDG_CACHE_HOME": str(self._home / "cache"),
-        }
         done = subprocess.run(
             [COMMAND, *arguments],
             cwd=cwd or self.root,
-            env=environment,
+            env=self._environment(at),
             capture_output=True,
             text=True,
             timeout=120,
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Result(done.returncode, done.stdout, done.stderr)
+
+    def _environment(self, at: float) -> dict[str, str]:
+        return self.running.environment(os.environ) | {
+            "PYTHONPATH": str(INSIDE),
+            "SCENARIO_HOURS": str(at),
+            "XDG_CACHE_HOME": str(self._home / "cache"),
+        }
+
+    @contextmanager
+    def started(self, *arguments: str, when: str) -> Iterator[subprocess.Popen[str]]:
+        """The command, under way: a call like `when` has reached a system. Waits for its end."""
+        before = len(self._calls(when))
+        with subprocess.Popen(
+            [COMMAND, *arguments],
+            cwd=self.root,
+            env=self._environment(0),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            deadline = time.monotonic() + 60
+            while len(self._calls(when)) == before:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            yield process
+            if process.poll() is None:
+                process.communicate(timeout=60)
+
+    def interrupted(self, *arguments: str, when: str) -> Result:
+        """The command, with Ctrl-C pressed as soon as a call like `when` was made."""
+        with self.started(*arguments, when=when) as process:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        return Result(process.returncode, out, err)
+
+    def _calls(self, match: str) -> list[str]:
+        return [c.call for c in self.sandbox.calls() if fnmatchcase(c.call, match)]
 
     def plan(self, *arguments: str, at: float = 0) -> Result:
         return self.run("plan", "--format", "json", *arguments, at=at)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.company import Company, grant, standing
+from reconciler.sandbox.faults import Fault, FaultKind
+from tests.e2e.company import COMMAND, Company, grant, standing
 
 AWS = "system: aws, account: payments, permission_set: ReadOnlyAccess"
 POLICY = (
@@ -274,8 +275,6 @@ def test_24_a_shallow_clone_is_refused_with_the_depth_to_set(
 
 
 def test_25_the_answer_that_got_lost_is_found_by_looking_again(company: Company) -> None:
-    from reconciler.sandbox.faults import Fault, FaultKind
-
     company.merge({G: grant(ALICE, DC)})
     company.sandbox.arm(Fault("bitbucket-dc", "PUT *", FaultKind.DROP))
     company.apply()
@@ -306,3 +305,110 @@ def test_27_a_folder_that_is_no_access_repository_is_a_clear_error(
     result = company.run(command, cwd=tmp_path / "empty")
     assert result.code == 2
     assert len(result.err.strip().splitlines()) == 1
+
+
+def test_28_rule_4_somebody_who_cannot_be_looked_up_now_keeps_what_git_gives(
+    company: Company,
+) -> None:
+    company.merge({G: grant(ALICE, AZURE), "grants/b.yaml": grant(BOB, AZURE)})
+    company.converge()
+    company.breaks("azure", "GET /v1.0/users*alice*")
+    result = company.apply(at=1)
+    assert (result.code, result.changes) == (1, [])
+    assert [h["guard"] for h in result.json["held"]] == ["unrecognised"]
+    assert company.gained() == {f"azure Contributor {ALICE}", f"azure Contributor {BOB}"}
+    company.heals()
+    assert company.converge(at=1).changes == []
+
+
+def test_29_a_time_at_the_end_of_the_calendar_stops_nobody_elses_access_from_ending(
+    company: Company,
+) -> None:
+    company.merge({"grants/b.yaml": grant(BOB, GCP)})
+    company.converge()
+    far = grant(ALICE, GCP) + "starts: 9999-12-31T23:00:00Z\n"
+    company.merge({G: far}, at=1)
+    assert company.apply(at=9).changes == [f"remove {BOB} roles/cloudsql.viewer (expired)"]
+
+
+def test_30_what_we_gave_long_ago_is_still_ours_after_an_edit_before_the_look_back(
+    company: Company,
+) -> None:
+    """Identity Center dates a membership; the version of the grant that it is from is long gone."""
+    text = standing(ALICE, "system: aws, group: platform-admins")
+    company.merge({"standing/a.yaml": text})
+    company.converge()
+    company.merge({"standing/a.yaml": text.replace("settlement", "yearly settlement")}, at=24)
+    company.merge({"standing/a.yaml": None}, at=42 * 24)
+    plan = company.plan(at=42 * 24 + 1)
+    assert plan.changes == [f"remove {ALICE} member (withdrawn)"]
+    applied = company.apply("--expect-hash", plan.json["hash"], at=42 * 24 + 1)
+    assert (applied.code, company.gained()) == (0, set())
+
+
+def test_31_rule_23_a_bundle_that_was_deleted_under_its_grants_takes_nothing(
+    company: Company,
+) -> None:
+    kit = f"description: What on-call for payments needs\naccess:\n  - {{{GCP}}}\n"
+    company.merge({"bundles/kit.yaml": kit, G: grant(ALICE, "bundle: kit")})
+    company.converge()
+    company.merge({"bundles/kit.yaml": None}, at=1)
+    result = company.apply(at=1)
+    assert (result.code, result.changes) == (2, [])
+    assert company.apply(at=9).changes == [f"remove {ALICE} roles/cloudsql.viewer (expired)"]
+
+
+def test_32_rule_6_a_protected_person_is_protected_by_id_in_every_system(
+    company: Company,
+) -> None:
+    company.merge({G: grant(BOB, DC, READ)})
+    company.converge()
+    items = {
+        "bitbucket": "{repository: payments-api, permission: admin}",
+        "bitbucket-dc": "{project: PAY, permission: admin}",
+    }
+    text = (company.root / "reconciler.yaml").read_text()
+    for system, item in items.items():
+        text = text.replace(f"  {system}:\n", f"  {system}:\n    exclusive: [{item}]\n")
+    company.merge({"reconciler.yaml": text}, at=1)
+    unprotected = company.plan(at=1).changes
+    assert len([c for c in unprotected if "(foreign)" in c]) == 0  # the last admins stay anyway
+    assert {h["guard"] for h in company.plan(at=1).json["held"]} == {"last-admin"}
+    company.merge({"reconciler.yaml": text + "protected: [grace@example.com]\n"}, at=2)
+    assert {h["guard"] for h in company.plan(at=2).json["held"]} == {"protected"}
+
+
+def test_33_an_interrupted_apply_says_what_it_did_and_the_next_one_goes_on(
+    company: Company,
+) -> None:
+    people = ("alice", "bob", "carol", "dave", "erin", "frank")
+    company.merge({f"grants/{p}.yaml": grant(f"{p}@example.com", DC) for p in people})
+    company.sandbox.arm(Fault("bitbucket-dc", "PUT *", FaultKind.DELAY, seconds=0.5, times=100))
+    result = company.interrupted("apply", when="PUT *")
+    assert result.code == 130
+    assert "run apply again" in result.err
+    assert 0 < len(company.gained()) < 6
+    company.heals()
+    assert len(company.converge().changes) + len(company.gained()) >= 6
+    assert len(company.gained()) == 6
+
+
+def test_34_one_apply_at_a_time(company: Company) -> None:
+    company.merge({G: grant(ALICE, DC)})
+    company.sandbox.arm(Fault("bitbucket-dc", "PUT *", FaultKind.DELAY, seconds=6, times=1))
+    with company.started("apply", when="PUT *"):
+        second = company.apply()
+    assert second.code == 1
+    assert "another apply runs" in second.err
+
+
+@pytest.mark.parametrize("out", ["nowhere/plan.json", "grants"])
+def test_35_a_plan_that_cannot_be_written_is_a_clear_error(company: Company, out: str) -> None:
+    company.merge({G: grant(ALICE, DC)})
+    result = company.run("plan", "--out", out)
+    assert result.code == 2
+    assert result.err.startswith(("error: --out", "Usage"))
+
+
+def test_36_the_command_is_the_installed_one() -> None:
+    assert subprocess.run([COMMAND, "--version"], capture_output=True, check=True).stdout
