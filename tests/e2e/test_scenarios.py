@@ -410,5 +410,44 @@ def test_35_a_plan_that_cannot_be_written_is_a_clear_error(company: Company, out
     assert result.err.startswith(("error: --out", "Usage"))
 
 
-def test_36_the_command_is_the_installed_one() -> None:
+def test_36_rule_8_absent_empty_and_deleted_are_three_different_things(company: Company) -> None:
+    whole = grant(ALICE, DC)
+    company.merge({G: whole, "grants/b.yaml": grant(BOB, DC)})
+    company.converge()
+    item = whole.partition("access:\n")[2].splitlines()[0] + "\n"
+    for broken in (whole.replace(f"access:\n{item}", ""), whole.replace(f"\n{item}", " []\n")):
+        company.merge({G: broken}, at=1)
+        result = company.apply(at=1)
+        assert (result.code, result.changes) == (2, [])
+        assert f"{G}:" in result.err
+    company.merge({G: None}, at=2)
+    assert company.converge(at=2).changes == [f"remove {ALICE} read (withdrawn)"]
+
+
+def test_37_rule_9_only_its_place_lets_a_file_grant_and_only_known_keys_count(
+    company: Company,
+) -> None:
+    company.merge(
+        {
+            "extra/a.yaml": grant(ALICE, DC),  # no place that grants
+            "grants/endless.yaml": standing(ALICE, DC),
+            "standing/ends.yaml": grant(ALICE, DC),
+            "grants/a.yml": grant(ALICE, DC),  # another extension
+            "grants/key.yaml": grant(ALICE, DC) + "expire: 2026-12-01T00:00:00Z\n",
+            "policies/a.yaml": "permit: []\n",  # nothing reads policies yet
+        }
+    )
+    result = company.plan()
+    assert (result.code, result.changes) == (2, [])
+    named = {line.partition(":")[0] for line in result.err.splitlines()}
+    assert named == {
+        "grants/endless.yaml",
+        "standing/ends.yaml",
+        "grants/a.yml",
+        "grants/key.yaml",
+        "policies/a.yaml",
+    }
+
+
+def test_38_the_command_is_the_installed_one() -> None:
     assert subprocess.run([COMMAND, "--version"], capture_output=True, check=True).stdout
