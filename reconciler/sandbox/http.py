@@ -42,7 +42,7 @@ class HttpServer:
             ("127.0.0.1", port), app, numthreads=10, max=40, request_queue_size=128, timeout=30
         )
         self._server.shutdown_timeout = 1
-        self._server.expiration_interval = 0.05  # how soon `stop` is noticed, in seconds
+        self._server.expiration_interval = 0.02  # how soon `stop` is noticed, in seconds
         self._scheme = "http"
         if certificate:
             adapter = BuiltinSSLAdapter(str(certificate.chain), str(certificate.key))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -14,15 +14,17 @@ import pytest
 
 from reconciler.model import Subject, SubjectKind
 from reconciler.providers.aws import AwsSystem, connect
+from reconciler.providers.aws.settings import Patience
 from reconciler.sandbox.aws import AwsLocal
 from reconciler.sandbox.aws.identity_center import Row
 from reconciler.sandbox.aws.local import ACCOUNTS
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import PEOPLE
-from tests.providers.world import World
+from tests.providers.world import World, started
 
 KINDS = ("account_assignment", "group_membership", "inline_policy", "iam_group")
 PAGE = 5
+HASTY = Patience(tries=5, wait=0.01)
 PAYMENTS, DATA = ACCOUNTS["payments"], ACCOUNTS["data"]
 READ = [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::exports/*"}]
 WRITE = [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::exports/*"}]
@@ -163,22 +165,12 @@ def _quiet_calls(kind: str, local: AwsLocal) -> int:
     return 1 + -(-entities // PAGE)  # the role, and the account's pages
 
 
-def settings_of(served: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in served.items() if k not in ("provider", "mode")}
-
-
 @contextmanager
 def serving(
     local: AwsLocal, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[AwsSystem, Faults]]:
-    faults = Faults()
-    served = local.start(faults, home)
-    try:
-        for name, value in served.env.items():
-            monkeypatch.setenv(name, value)
-        yield connect("aws", settings_of(served.settings)), faults
-    finally:
-        local.stop()
+    with started(local, home, monkeypatch) as (faults, settings):
+        yield replace(connect("aws", settings), patience=HASTY), faults
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -25,7 +26,7 @@ from reconciler.providers.azure.system import Azure
 from reconciler.sandbox.azure import LocalAzure, seed
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE
-from tests.providers.world import World
+from tests.providers.world import World, started
 
 Item = Mapping[str, Any]
 PAGE = 10
@@ -90,17 +91,9 @@ def local_azure(
     home: Path, monkeypatch: pytest.MonkeyPatch, local: LocalAzure, **settings: Any
 ) -> Iterator[tuple[Azure, Faults]]:
     """`local`, started, and the system that reconciler.yaml would make of it."""
-    faults = Faults()
-    served = local.start(faults, home)
     monkeypatch.delenv("AZURE_CLIENT_SECRET", raising=False)
-    for name, value in served.env.items():
-        monkeypatch.setenv(name, value)
-    merged = {**served.settings, **settings}
-    del merged["provider"]
-    try:
-        yield connect("azure", merged), faults
-    finally:
-        local.stop()
+    with started(local, home, monkeypatch) as (faults, own):
+        yield replace(connect("azure", {**own, **settings}), backoff=0.01), faults
 
 
 @contextmanager
@@ -162,7 +155,7 @@ def carried_out(system: Azure, *changes: Change, patience: float = 2.0) -> list[
     from reconciler.providers.azure.session import Session
     from reconciler.providers.azure.writer import AzureWriter
 
-    writer = AzureWriter(Session(system.name, system.settings, no_pace), patience)
+    writer = AzureWriter(Session(system.name, system.settings, no_pace, system.backoff), patience)
     return [str(outcome.error or "") for outcome in writer.carry_out(changes)]
 
 

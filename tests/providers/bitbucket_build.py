@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,8 +18,11 @@ from reconciler.model import (
     Subject,
     SubjectKind,
 )
+from reconciler.providers.bitbucket.settings import Patience
 from reconciler.sandbox.faults import Fault, FaultKind, Faults
 from reconciler.sandbox.http import HttpServer
+
+HASTY = Patience(factor=0.01)
 
 
 def person(id: str, *accounts: str) -> Subject:
@@ -55,10 +58,6 @@ def calls_of(faults: Faults, work: Callable[[], object]) -> list[str]:
     before = len(faults.calls())
     work()
     return [call.call for call in faults.calls()[before:]]
-
-
-def own_settings(served: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in served.items() if key != "provider"}
 
 
 def no_pace() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from reconciler.sandbox.bitbucket import Holder, Place
 from reconciler.sandbox.bitbucket_dc import INSTANCE, LocalBitbucketDc
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE
-from tests.providers.bitbucket_build import own_settings
-from tests.providers.world import World
+from tests.providers.bitbucket_build import HASTY
+from tests.providers.world import World, started
 
 Item = Mapping[str, Any]
 PAGE = 5
@@ -97,15 +98,11 @@ def holder(subject: Subject) -> Holder:
 def local_dc(
     home: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
 ) -> Iterator[tuple[LocalBitbucketDc, Faults, System]]:
-    faults, local = Faults(), LocalBitbucketDc(page_most=PAGE)
+    local = LocalBitbucketDc(page_most=PAGE)
     local.table.add_place(Place("project", "OPS"))
-    served = local.start(faults, home)
-    for name, value in served.env.items():
-        monkeypatch.setenv(name, value)
-    try:
-        yield local, faults, connect("bitbucket-dc", {**own_settings(served.settings), **settings})
-    finally:
-        local.stop()
+    with started(local, home, monkeypatch) as (faults, own):
+        system = connect("bitbucket-dc", {**own, **settings})
+        yield local, faults, replace(system, patience=HASTY)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from reconciler.providers.base import System
 from reconciler.providers.gcp import connect
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.gcp import LocalGcp
-from tests.providers.world import World
+from tests.providers.world import World, started
 
 PERSON, GROUP, SERVICE = SubjectKind.PERSON, SubjectKind.GROUP, SubjectKind.SERVICE
 
@@ -107,23 +108,21 @@ def _member(subject: Subject) -> str:
 
 
 @contextmanager
-def local_gcp(home: Path) -> Iterator[tuple[LocalGcp, Faults, System]]:
-    faults, local = Faults(), LocalGcp()
-    settings = dict(local.start(faults, home).settings)
-    del settings["provider"]
-    try:
-        yield local, faults, connect("gcp", {**settings, "projects": {"payments": "payments-prod"}})
-    finally:
-        local.stop()
+def local_gcp(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[LocalGcp, Faults, System]]:
+    local = LocalGcp()
+    with started(local, home, monkeypatch) as (faults, own):
+        system = connect("gcp", {**own, "projects": {"payments": "payments-prod"}})
+        yield local, faults, replace(system, backoff=0.01)
 
 
 @contextmanager
 def open_world(kind: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Google Cloud needs no credentials in the environment: the endpoint is local."""
     item, odd_item, higher, elsewhere = _ITEMS[kind]
     service = {"folder": "Folders", "organization": "Organizations", "service_account": "IAM"}
     calls = service.get(kind, "Projects")
-    with local_gcp(home) as (local, faults, system):
+    with local_gcp(home, monkeypatch) as (local, faults, system):
         yield World(
             system=system,
             faults=faults,

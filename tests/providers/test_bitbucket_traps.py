@@ -11,7 +11,7 @@ import pytest
 from reconciler.errors import ProviderError
 from reconciler.model import Observed
 from reconciler.providers.base import Reader
-from reconciler.providers.bitbucket.session import Patience
+from reconciler.providers.bitbucket.settings import Patience
 from reconciler.providers.bitbucket_cloud import connect
 from reconciler.providers.bitbucket_cloud.rest import open_rest
 from reconciler.providers.bitbucket_dc import connect as connect_dc

@@ -27,8 +27,10 @@ ROLE = "roles/cloudsql.viewer"
 
 
 @pytest.fixture
-def gcp(tmp_path: Path) -> Iterator[tuple[LocalGcp, Faults, System]]:
-    with local_gcp(tmp_path) as local:
+def gcp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[LocalGcp, Faults, System]]:
+    with local_gcp(tmp_path, monkeypatch) as local:
         yield local
 
 

@@ -42,8 +42,8 @@ Gcp = tuple[LocalGcp, Faults, System]
 
 
 @pytest.fixture
-def gcp(tmp_path: Path) -> Iterator[Gcp]:
-    with local_gcp(tmp_path) as local:
+def gcp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gcp]:
+    with local_gcp(tmp_path, monkeypatch) as local:
         yield local
 
 

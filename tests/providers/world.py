@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
+
+import pytest
 
 from reconciler.model import Subject
 from reconciler.providers.base import System
 from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.local import LocalSystem
 
 
 class ByHand(Protocol):
@@ -46,3 +51,18 @@ class World:
     write_call: str
     quiet_calls: int  # calls of a second run with nothing to do: one item, one subject
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def started(
+    local: LocalSystem, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Faults, dict[str, Any]]]:
+    """`local` while it runs, its credentials in the environment: its faults, its own settings."""
+    faults = Faults()
+    served = local.start(faults, home)
+    try:
+        for name, value in served.env.items():
+            monkeypatch.setenv(name, value)
+        yield faults, {key: value for key, value in served.settings.items() if key != "provider"}
+    finally:
+        local.stop()

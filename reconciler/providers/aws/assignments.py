@@ -20,6 +20,7 @@ class AssignmentWriter:
     def __init__(self, center: IdentityCenter, clients: Clients) -> None:
         self._center = center
         self._clients = clients
+        self._patience = clients.patience
 
     def carry_out(self, change: Change) -> str:
         """What went wrong, "" when AWS itself reports success."""
@@ -35,8 +36,8 @@ class AssignmentWriter:
             "PrincipalId": principal,
         }
         if not change.removes:
-            return self._outcome(insist(lambda: self._create(target)))
-        status = insist(lambda: self._delete(target))
+            return self._outcome(insist(self._patience, lambda: self._create(target)))
+        status = insist(self._patience, lambda: self._delete(target))
         problem = self._outcome(status) if status else ""
         if problem and not self._held(e.resource, permission_set, kind.upper(), principal):
             return ""  # somebody else took it away meanwhile
@@ -50,6 +51,7 @@ class AssignmentWriter:
             "AccountAssignmentCreationRequestId": member(begun, "RequestId"),
         }
         return settled(
+            self._patience,
             begun,
             lambda: member(sso.describe_account_assignment_creation_status(**request), name),
         )
@@ -68,6 +70,7 @@ class AssignmentWriter:
             "AccountAssignmentDeletionRequestId": member(begun, "RequestId"),
         }
         return settled(
+            self._patience,
             begun,
             lambda: member(sso.describe_account_assignment_deletion_status(**request), name),
         )

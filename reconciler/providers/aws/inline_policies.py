@@ -12,6 +12,7 @@ from reconciler.model import Action, Assignment, Change, Principal
 from reconciler.providers.aws.iam import PREFIX
 from reconciler.providers.aws.patience import insist, seen
 from reconciler.providers.aws.session import Clients, code, member
+from reconciler.providers.aws.settings import Patience
 from reconciler.providers.aws.statements import document, live
 
 _MOVED = "changed since the plan; it will be planned again"
@@ -29,6 +30,7 @@ class _Slot:
     """One named inline policy of one user or role, and the calls that IAM has for it."""
 
     iam: Any
+    patience: Patience
     kind: str
     entity: str
     name: str
@@ -46,7 +48,7 @@ class _Slot:
             raise
 
     def put(self, text: str) -> None:
-        insist(lambda: self._call("put", PolicyDocument=text))
+        insist(self.patience, lambda: self._call("put", PolicyDocument=text))
 
     def delete(self) -> None:
         def write() -> None:
@@ -56,7 +58,7 @@ class _Slot:
                 if code(e) != "NoSuchEntity":
                     raise
 
-        insist(write)
+        insist(self.patience, write)
 
 
 class PolicyWriter:
@@ -79,14 +81,14 @@ class PolicyWriter:
         if now != planned if change.live else now is not None and now[0] == wanted[0]:
             return _MOVED
         slot.put(document(*wanted))
-        found = seen(slot.read, lambda content: content == wanted)
+        found = seen(slot.patience, slot.read, lambda content: content == wanted)
         return "" if found == wanted else "the policy does not show so afterwards"
 
     def _slot(self, change: Change) -> _Slot:
         kind, name = entity(change.assignment.principal)
         policy = change.live.handle if change.live else PREFIX + change.assignment.id
         iam = self._clients.iam(change.assignment.entitlement.resource)
-        return _Slot(iam, kind, name, policy)
+        return _Slot(iam, self._clients.patience, kind, name, policy)
 
     @staticmethod
     def _remove(change: Change, slot: _Slot, now: Content | None) -> str:
@@ -98,7 +100,7 @@ class PolicyWriter:
             healed = now[0] != planned[0] and slot.name == PREFIX + _id(change.assignment, now[0])
             return "" if healed else _MOVED
         slot.delete()
-        left = seen(slot.read, lambda content: content is None)
+        left = seen(slot.patience, slot.read, lambda content: content is None)
         return "the policy is still there afterwards" if left else ""
 
 

@@ -18,6 +18,7 @@ from tenacity import (
 )
 
 from reconciler.providers.aws.session import Incomplete, code
+from reconciler.providers.aws.settings import Patience
 
 CONFLICTS = frozenset(
     {
@@ -33,11 +34,11 @@ _WORK_SECONDS = 300
 T = TypeVar("T")
 
 
-def insist(write: Callable[[], T]) -> T:
+def insist(patience: Patience, write: Callable[[], T]) -> T:
     """Repeat a write while it conflicts, or while its answer is cut off. It must be idempotent."""
     retrying = Retrying(
         retry=retry_if_exception(_passing),
-        wait=wait_random_exponential(multiplier=0.2, max=8),
+        wait=wait_random_exponential(multiplier=2 * patience.wait, max=8),
         stop=stop_after_delay(_CONFLICT_SECONDS),
         reraise=True,
     )
@@ -50,24 +51,30 @@ def _passing(error: BaseException) -> bool:
     return isinstance(error, Incomplete)
 
 
-def settled(begun: dict[str, Any], look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def settled(
+    patience: Patience, begun: dict[str, Any], look: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
     """Look until the status is no longer IN_PROGRESS; after the deadline, the last look.
 
     `begun` is what the write itself answered, so that no call is spent on asking at once.
     """
     looks = chain([begun], iter(look, None))
-    return _until(lambda: next(looks), lambda s: s.get("Status") != "IN_PROGRESS", _WORK_SECONDS)
+    return _until(
+        patience, lambda: next(looks), lambda s: s.get("Status") != "IN_PROGRESS", _WORK_SECONDS
+    )
 
 
-def seen(look: Callable[[], T], right: Callable[[T], bool]) -> T:
+def seen(patience: Patience, look: Callable[[], T], right: Callable[[T], bool]) -> T:
     """Read after a write until it shows; after the deadline, what the last look found."""
-    return _until(look, right, _LAG_SECONDS)
+    return _until(patience, look, right, _LAG_SECONDS)
 
 
-def _until(look: Callable[[], T], right: Callable[[T], bool], seconds: float) -> T:
+def _until(
+    patience: Patience, look: Callable[[], T], right: Callable[[T], bool], seconds: float
+) -> T:
     retrying = Retrying(
         retry=retry_if_result(lambda found: not right(found)),
-        wait=wait_exponential(multiplier=0.1, max=5),
+        wait=wait_exponential(multiplier=patience.wait, max=5),
         stop=stop_after_delay(seconds),
     )
     try:

@@ -19,11 +19,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
 from reconciler.errors import ProviderError
-from reconciler.providers.aws.settings import Settings
+from reconciler.providers.aws.settings import Patience, Settings
 from reconciler.providers.base import Pace
 
 _CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 8},
     connect_timeout=10,
     read_timeout=60,
     max_pool_connections=16,
@@ -74,10 +73,15 @@ class Clients:
     `role` is the one to take in member accounts.
     """
 
-    def __init__(self, settings: Settings, role: str, pace: Pace) -> None:
+    def __init__(
+        self, settings: Settings, role: str, pace: Pace, patience: Patience | None = None
+    ) -> None:
+        self.patience = patience or Patience()
         self._settings = settings
         self._role = role
         self._pace = pace
+        tries = {"mode": "standard", "total_max_attempts": self.patience.tries}
+        self._config = _CONFIG.merge(Config(retries=tries))
         self._session = boto3.Session(botocore_session=_core(), region_name=settings.region)
         self._lock = threading.RLock()  # making sessions and clients is not thread-safe
         self._made: dict[tuple[str, str], Any] = {}
@@ -106,7 +110,7 @@ class Clients:
             if (service, account) not in self._made:
                 session = self._assumed(account) if account else self._session
                 client = session.client(
-                    service, endpoint_url=self._settings.endpoint, config=_CONFIG
+                    service, endpoint_url=self._settings.endpoint, config=self._config
                 )
                 # Each attempt counts against the vendor's limit, so each one is paced.
                 client.meta.events.register("before-send", self._wait_for_turn)

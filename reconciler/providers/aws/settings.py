@@ -50,6 +50,14 @@ class Settings:
         return known[text]
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`tries` of one call; `wait` is the first of the growing waits between two looks, in seconds."""
+
+    tries: int = 8
+    wait: float = 0.1
+
+
 def read_settings(fields: Mapping[str, Any]) -> Settings:
     """`fields` are valid by the schema fragment's `settings`."""
     accounts = tuple(sorted((str(k), str(v)) for k, v in fields.get("accounts", {}).items()))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
 from reconciler.providers.aws.kinds import ASSIGNMENT, IAM_GROUP, MEMBER, MEMBERSHIP, POLICY
-from reconciler.providers.aws.settings import Settings
+from reconciler.providers.aws.settings import Patience, Settings
 from reconciler.providers.aws.statements import declared
 from reconciler.providers.base import Pace, Rate, Reader, Writer
 
@@ -28,6 +28,7 @@ class AwsSystem:
     name: str
     settings: Settings
     rate: Rate = _RATE
+    patience: Patience = field(default_factory=Patience)
 
     def item(self, fields: Mapping[str, Any]) -> tuple[Entitlement, str]:
         """The account is "user/NAME" or "role/NAME" where the item names an IAM identity.
@@ -76,12 +77,12 @@ class AwsSystem:
         from reconciler.providers.aws.reader import AwsReader
         from reconciler.providers.aws.session import Clients
 
-        clients = Clients(self.settings, self.settings.read_role, pace)
+        clients = Clients(self.settings, self.settings.read_role, pace, self.patience)
         return AwsReader(self.name, self.settings, clients)
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.aws.session import Clients
         from reconciler.providers.aws.writer import AwsWriter
 
-        clients = Clients(self.settings, self.settings.role, pace)
+        clients = Clients(self.settings, self.settings.role, pace, self.patience)
         return AwsWriter(self.name, self.settings, clients)

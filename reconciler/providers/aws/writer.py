@@ -24,6 +24,7 @@ class AwsWriter:
     def __init__(self, system: str, settings: Settings, clients: Clients) -> None:
         self._system = system
         self._clients = clients
+        self._patience = clients.patience
         self._center = IdentityCenter(system, settings, clients)
         self._assignments = AssignmentWriter(self._center, clients)
         self._policies = PolicyWriter(clients)
@@ -72,8 +73,8 @@ class AwsWriter:
                 if code(e) not in CONFLICTS or not self._membership_id(keys):
                     raise
 
-        insist(write)
-        there = seen(lambda: self._membership_id(keys), bool)
+        insist(self._patience, write)
+        there = seen(self._patience, lambda: self._membership_id(keys), bool)
         return "" if there else "the membership does not show afterwards"
 
     def _leave(self, change: Change) -> str:
@@ -92,8 +93,8 @@ class AwsWriter:
                 if code(e) != "ResourceNotFoundException":
                     raise
 
-        insist(write)
-        left = seen(lambda: self._membership_id(keys), lambda found: not found)
+        insist(self._patience, write)
+        left = seen(self._patience, lambda: self._membership_id(keys), lambda found: not found)
         return "the membership is still there afterwards" if left else ""
 
     def _membership(self, change: Change) -> dict[str, object]:
@@ -136,9 +137,9 @@ class AwsWriter:
                 raise
             return any(g["GroupName"] == e.role for page in found for g in member(page, "Groups"))
 
-        insist(write)
-        right = seen(belongs, lambda b: b is not change.removes) is not change.removes
-        return "" if right else "the membership does not show so afterwards"
+        insist(self._patience, write)
+        belongs_now = seen(self._patience, belongs, lambda b: b is not change.removes)
+        return "the membership does not show so afterwards" if belongs_now is change.removes else ""
 
 
 def _action(change: Change) -> str:

@@ -43,7 +43,6 @@ _LONGEST_WAIT = 60.0  # seconds that one Retry-After may ask for
 _RETRIES: dict[str, Any] = {
     "retry_total": 5,
     "retry_status": 5,
-    "retry_backoff_factor": 0.3,
     "retry_backoff_max": 20,
     "timeout": 180,
 }
@@ -57,10 +56,11 @@ class Session:
     later pages of all lists, whichever of them was asked for last.
     """
 
-    def __init__(self, name: str, settings: Settings, pace: Pace) -> None:
+    def __init__(self, name: str, settings: Settings, pace: Pace, backoff: float = 0.3) -> None:
         self.name = name
         self.settings = settings
         self._pace = pace
+        self._retries = {**_RETRIES, "retry_backoff_factor": backoff}
         verify: str | bool = settings.ca or True
         self._verify = verify
         self.credential = _credential(settings, verify)
@@ -68,7 +68,7 @@ class Session:
         arm: dict[str, Any] = {
             "base_url": settings.endpoint,
             "credential_scopes": [self._arm_scope],
-            "retry_policy": BoundedRetry(**_RETRIES),
+            "retry_policy": BoundedRetry(**self._retries),
             "connection_verify": verify,
             **_TIMEOUTS,
         }
@@ -89,7 +89,7 @@ class Session:
             policies=[
                 UserAgentPolicy(sdk_moniker="access-reconciler"),
                 HeadersPolicy(),
-                BoundedRetry(**_RETRIES),
+                BoundedRetry(**self._retries),
                 BearerTokenCredentialPolicy(self.credential, f"{address}/.default"),
                 OnlyTo(address),
                 Paced(self._pace),

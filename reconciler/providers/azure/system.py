@@ -30,10 +30,11 @@ _NO_END = "a role assignment has no end of its own without `pim: true`"
 
 @dataclass(frozen=True, slots=True)
 class Azure:
-    """Implements System."""
+    """Implements System. `backoff` is what the waits between tries grow from, in seconds."""
 
     name: str
     settings: Settings
+    backoff: float = 0.3
 
     @property
     def rate(self) -> Rate:
@@ -69,13 +70,13 @@ class Azure:
         from reconciler.providers.azure.reader import AzureReader
         from reconciler.providers.azure.session import Session
 
-        return AzureReader(Session(self.name, self.settings, pace))
+        return AzureReader(Session(self.name, self.settings, pace, self.backoff))
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.azure.session import Session
         from reconciler.providers.azure.writer import AzureWriter
 
-        return AzureWriter(Session(self.name, self.settings, pace))
+        return AzureWriter(Session(self.name, self.settings, pace, self.backoff))
 
 
 def connect(name: str, settings: Mapping[str, Any]) -> Azure:

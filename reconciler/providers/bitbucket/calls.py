@@ -15,8 +15,8 @@ from requests.exceptions import SSLError, TooManyRedirects
 
 from reconciler.errors import ProviderError
 from reconciler.providers.base import Pace
-from reconciler.providers.bitbucket.session import Patience, open_session
-from reconciler.providers.bitbucket.settings import Settings, credentials
+from reconciler.providers.bitbucket.session import open_session
+from reconciler.providers.bitbucket.settings import Patience, Settings, credentials
 
 _SDK_OPTIONS: Mapping[str, Any] = {
     "timeout": 30,
@@ -45,7 +45,7 @@ def open_calls(
     sdk: Callable[..., Any],
     hints: Mapping[int, str],
     pace: Pace,
-    patience: Patience | None,
+    patience: Patience,
 ) -> Calls:
     """`sdk` makes the root object; `hints` may name the variables, as {token} and {username}.
 

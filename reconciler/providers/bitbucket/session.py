@@ -3,7 +3,6 @@ redirect and never keeps a cookie, so the token is all that speaks for us."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -13,21 +12,11 @@ from urllib3.exceptions import InvalidHeader, MaxRetryError, ResponseError
 from urllib3.util import Retry
 
 from reconciler.providers.base import Pace
+from reconciler.providers.bitbucket.settings import Patience
 
 # All of these may be sent twice: PUT and DELETE of a permission have the same effect again.
 _METHODS = ("GET", "PUT", "DELETE")
 _PASSING = (429, 502, 503, 504)
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long one call may take: `tries` more after the first (`reconnects` where no answer came),
-    backing off from `factor` seconds to `longest`, the longest `Retry-After` waited for too."""
-
-    tries: int = 6
-    reconnects: int = 3
-    factor: float = 0.3
-    longest: float = 30.0
 
 
 class _PacedRetry(Retry):
@@ -88,10 +77,10 @@ class _PacedAdapter(HTTPAdapter):
         return super().send(*args, **kwargs)
 
 
-def open_session(pace: Pace, ca: str = "", patience: Patience | None = None) -> requests.Session:
+def open_session(pace: Pace, ca: str, patience: Patience) -> requests.Session:
     """`ca` is a PEM bundle to trust instead of the system's own."""
     session = requests.Session()
-    adapter = _PacedAdapter(pace, patience or Patience())
+    adapter = _PacedAdapter(pace, patience)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.verify = ca or True

@@ -28,6 +28,17 @@ class Settings:
     ca: str
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one call may take: `tries` more after the first (`reconnects` where no answer came),
+    backing off from `factor` seconds to `longest`, the longest `Retry-After` waited for too."""
+
+    tries: int = 6
+    reconnects: int = 3
+    factor: float = 0.3
+    longest: float = 30.0
+
+
 def read_settings(fields: Mapping[str, Any], url: str, prefix: str) -> Settings:
     """`prefix` is what the usual names of the environment variables begin with."""
     return Settings(

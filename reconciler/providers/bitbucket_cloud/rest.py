@@ -19,8 +19,7 @@ from reconciler.model import Entitlement, Principal
 from reconciler.providers.base import Pace
 from reconciler.providers.bitbucket.calls import Calls, Refused, object_in, open_calls
 from reconciler.providers.bitbucket.holders import Holder, section_of
-from reconciler.providers.bitbucket.session import Patience
-from reconciler.providers.bitbucket.settings import Settings
+from reconciler.providers.bitbucket.settings import Patience, Settings
 from reconciler.providers.bitbucket_cloud.kinds import REPOSITORY, ROLES
 
 _PAGE = 100  # the most that Bitbucket Cloud gives
@@ -45,7 +44,7 @@ class Member:
 
 
 def open_rest(
-    system: str, workspace: str, settings: Settings, pace: Pace, patience: Patience | None = None
+    system: str, workspace: str, settings: Settings, pace: Pace, patience: Patience
 ) -> Rest:
     """Raises ProviderError when the environment has no token. Nothing is called yet."""
     return Rest(open_calls(system, settings, Cloud, _HINTS, pace, patience), workspace)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
 from reconciler.providers.base import Pace, Rate, Reader, Writer
 from reconciler.providers.bitbucket.settings import (
+    Patience,
     Settings,
     checked_url,
     read_settings,
@@ -32,6 +33,7 @@ class CloudSystem:
     name: str
     workspace: str
     settings: Settings
+    patience: Patience = field(default_factory=Patience)
 
     @property
     def rate(self) -> Rate:
@@ -76,12 +78,12 @@ class CloudSystem:
         from reconciler.providers.bitbucket_cloud.reader import CloudReader
         from reconciler.providers.bitbucket_cloud.rest import open_rest
 
-        rest = open_rest(self.name, self.workspace, self.settings, pace)
+        rest = open_rest(self.name, self.workspace, self.settings, pace, self.patience)
         return CloudReader(self.name, rest)
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.bitbucket.slot import SlotWriter
         from reconciler.providers.bitbucket_cloud.rest import open_rest
 
-        rest = open_rest(self.name, self.workspace, self.settings, pace)
+        rest = open_rest(self.name, self.workspace, self.settings, pace, self.patience)
         return SlotWriter(self.name, rest)

@@ -18,8 +18,7 @@ from reconciler.model import Entitlement, Principal
 from reconciler.providers.base import Pace
 from reconciler.providers.bitbucket.calls import Calls, Refused, object_in, open_calls
 from reconciler.providers.bitbucket.holders import Holder, section_of
-from reconciler.providers.bitbucket.session import Patience
-from reconciler.providers.bitbucket.settings import Settings
+from reconciler.providers.bitbucket.settings import Patience, Settings
 from reconciler.providers.bitbucket_dc.kinds import GLOBAL, PROJECT, ROLES
 
 _PAGE = 1000  # the most that Data Center gives, unless an administrator allows less
@@ -47,9 +46,7 @@ class User:
     email: str
 
 
-def open_rest(
-    system: str, settings: Settings, pace: Pace, patience: Patience | None = None
-) -> Rest:
+def open_rest(system: str, settings: Settings, pace: Pace, patience: Patience) -> Rest:
     """Raises ProviderError when the environment has no token. Nothing is called yet."""
     return Rest(open_calls(system, settings, Bitbucket, _HINTS, pace, patience))
 

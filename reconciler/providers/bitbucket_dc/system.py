@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
 from reconciler.providers.base import Pace, Rate, Reader, Writer
 from reconciler.providers.bitbucket.settings import (
+    Patience,
     Settings,
     checked_url,
     read_settings,
@@ -28,6 +29,7 @@ def connect(name: str, settings: Mapping[str, Any]) -> DataCenterSystem:
 class DataCenterSystem:
     name: str
     settings: Settings
+    patience: Patience = field(default_factory=Patience)
 
     @property
     def rate(self) -> Rate:
@@ -61,13 +63,13 @@ class DataCenterSystem:
         from reconciler.providers.bitbucket_dc.reader import DataCenterReader
         from reconciler.providers.bitbucket_dc.rest import open_rest
 
-        return DataCenterReader(self.name, open_rest(self.name, self.settings, pace))
+        return DataCenterReader(self.name, open_rest(self.name, self.settings, pace, self.patience))
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.bitbucket.slot import SlotWriter
         from reconciler.providers.bitbucket_dc.rest import open_rest
 
-        return SlotWriter(self.name, open_rest(self.name, self.settings, pace))
+        return SlotWriter(self.name, open_rest(self.name, self.settings, pace, self.patience))
 
 
 def _place(fields: Mapping[str, Any]) -> tuple[str, str]:

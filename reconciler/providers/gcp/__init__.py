@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.providers.base import System
 from reconciler.providers.gcp.system import GcpSystem, settings_of
 
 __all__ = ["connect"]
 
 
-def connect(name: str, settings: Mapping[str, Any]) -> System:
+def connect(name: str, settings: Mapping[str, Any]) -> GcpSystem:
     return GcpSystem(name, settings_of(settings))

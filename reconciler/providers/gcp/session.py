@@ -59,8 +59,6 @@ FAILURES = (
     Unwhole,
 )
 
-_BACKOFF = wait_random_exponential(multiplier=0.2, max=20)
-
 
 class Policies:
     """Gets and sets allow policies of every kind of resource. Safe for several threads.
@@ -69,12 +67,20 @@ class Policies:
     repeated with it, and only `patiently` knows both.
     """
 
-    def __init__(self, system: str, endpoint: str, pace: Pace, patience: float = _PATIENCE) -> None:
+    def __init__(
+        self,
+        system: str,
+        endpoint: str,
+        pace: Pace,
+        backoff: float = 0.2,
+        patience: float = _PATIENCE,
+    ) -> None:
         self._system = system
         self._scheme, _, self._address = endpoint.partition("://")
         self._endpoint = endpoint
         self._pace = pace
         self._patience = patience
+        self._wait = _as_told_or(wait_random_exponential(multiplier=backoff, max=20))
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         self._credentials: Any = None
@@ -109,7 +115,7 @@ class Policies:
         for one that is down."""
         retrying = Retrying(
             retry=retry_if_exception_type(passing),
-            wait=_wait,
+            wait=self._wait,
             stop=_enough(self._patience),
             reraise=True,
         )
@@ -193,9 +199,12 @@ def _enough(patience: float) -> Callable[[RetryCallState], bool]:
     return stop
 
 
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    return max(_told(error), _BACKOFF(state))
+def _as_told_or(backoff: wait_random_exponential) -> Callable[[RetryCallState], float]:
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        return max(_told(error), backoff(state))
+
+    return wait
 
 
 def _told(error: BaseException | None) -> float:

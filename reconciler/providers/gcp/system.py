@@ -52,8 +52,11 @@ def settings_of(fields: Mapping[str, Any]) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class GcpSystem:
+    """`backoff` is what the waits between tries grow from, in seconds."""
+
     name: str
     settings: Settings = field(default_factory=Settings)
+    backoff: float = 0.2
 
     @property
     def rate(self) -> Rate:
@@ -92,10 +95,12 @@ class GcpSystem:
         from reconciler.providers.gcp.reader import GcpReader
         from reconciler.providers.gcp.session import Policies
 
-        return GcpReader(self.name, Policies(self.name, self.settings.endpoint, pace))
+        policies = Policies(self.name, self.settings.endpoint, pace, self.backoff)
+        return GcpReader(self.name, policies)
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.gcp.session import Policies
         from reconciler.providers.gcp.writer import GcpWriter
 
-        return GcpWriter(self.name, Policies(self.name, self.settings.endpoint, pace))
+        policies = Policies(self.name, self.settings.endpoint, pace, self.backoff)
+        return GcpWriter(self.name, policies)
