@@ -4,6 +4,7 @@ are corrected by their neighbours. Pure."""
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -18,21 +19,13 @@ def settled(times: Sequence[int]) -> list[int]:
     """
     if all(a <= b for a, b in pairwise(times)):
         return list(times)
-    believed = _longest_rise(times)
+    upcoming = deque(_longest_rise(times))
     found: list[int] = []
-    ends = [*believed, len(times)]
-    before: int | None = None
-    upcoming = 0
     for i, time in enumerate(times):
-        if ends[upcoming] == i:
-            before = time
-            upcoming += 1
-        else:
-            after = times[ends[upcoming]] if ends[upcoming] < len(times) else None
-            if before is not None:
-                time = max(time, before)
-            if after is not None:
-                time = min(time, after)
+        if upcoming and upcoming[0] == i:
+            upcoming.popleft()
+        elif upcoming:
+            time = min(time, times[upcoming[0]])
         found.append(max(time, found[-1]) if found else time)
     return found
 

@@ -5,8 +5,6 @@ What is remembered is used only where it provably lies on the main line that is 
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.repository.cache import Cache, code
 from reconciler.repository.configuration import FILE
@@ -43,8 +41,6 @@ def _extended(git: Git, tip: str, history: History) -> bool:
     except InputError:
         return False  # the remembered tip is not in this repository any more
     if not commits or commits[0].parent != history.tip:
-        return False
-    if any(b.parent != a.id for a, b in pairwise(commits)):
         return False
     history.feed(commits)
     return history.tip == tip

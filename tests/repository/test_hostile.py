@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.repository import characters
+from reconciler.repository.contents import Source
 from reconciler.repository.parse import parse_configuration
 from reconciler.repository.paths import Kind, trouble
 from reconciler.repository.rows import Stale, decode, encode
@@ -172,6 +174,22 @@ def test_a_directory_may_be_large_and_a_grant_may_not() -> None:
     assert parsed(people, Kind.DIRECTORY, "directory/a.yaml").document
     [problem] = parsed(people).problems
     assert problem.rule == "file-size"
+
+
+def test_of_very_many_mistakes_the_first_are_told() -> None:
+    found = parsed(HOSTILE["many duplicate keys"]).problems
+    assert len(found) == 51
+    assert found[-1].what == "12,949 more mistakes in this file"
+
+
+def test_a_link_is_never_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret.yaml").write_text(GRANT)
+    (tmp_path / "a.yaml").symlink_to("secret.yaml")
+    source = Source(tmp_path, None)
+    assert source.file("a.yaml") is None
+    assert source.file("secret.yaml") == GRANT.encode()
+    assert source.file("missing.yaml") is None
+    assert source.file("") is None
 
 
 def test_an_error_about_a_long_value_is_short() -> None:

@@ -117,6 +117,16 @@ def test_a_copy_starts_when_it_is_made(repo: Repository) -> None:
     ]
 
 
+def test_a_file_made_executable_keeps_its_merge_beside_a_copy(repo: Repository) -> None:
+    repo.commit(1, ("grants/b.yaml", READ))
+    (repo.root / "grants/b.yaml").chmod(0o755)
+    repo.commit(2, ("grants/a.yaml", READ))
+    assert [(p, m) for p, _, m, _ in history(loaded(repo))] == [
+        ("grants/b.yaml", 1),
+        ("grants/a.yaml", 2),
+    ]
+
+
 def test_twins_that_move_together_keep_their_own_merges(repo: Repository) -> None:
     repo.commit(1, ("grants/x/a.yaml", READ))
     repo.commit(2, ("grants/x/b.yaml", READ))
@@ -316,6 +326,17 @@ def test_an_alias_that_goes_takes_no_access_along(repo: Repository) -> None:
     assert [p.rule for p in after.problems] == ["access-item"]
 
 
+def test_a_configuration_from_before_the_merge_makes_nothing_valid(repo: Repository) -> None:
+    """Rule 23: what was invalid when it came grants nothing, whatever once was configured."""
+    aliased = CONFIGURATION.replace("payments-prod", "payments-prod, old: payments-old1")
+    repo.commit(1, ("reconciler.yaml", aliased.replace("gcp:", "gone:", 1)))
+    repo.commit(2, ("reconciler.yaml", CONFIGURATION))
+    repo.commit(3, ("grants/a.yaml", READ.replace("system: gcp", "system: gone")))
+    found = loaded(repo)
+    assert found.grants == ()
+    assert [p.rule for p in found.problems] == ["unknown-system"]
+
+
 def test_an_unknown_person_is_a_problem_and_not_an_invalid_grant(repo: Repository) -> None:
     """Whoever leaves the directory must lose access, not keep it for an invalid file's sake."""
     repo.commit(1, ("grants/a.yaml", grant(who="mallory")))
@@ -406,6 +427,14 @@ def test_a_deletion_dated_into_the_future_has_happened(repo: Repository) -> None
     repo.commit(1, ("grants/a.yaml", READ))
     repo.commit(90_000, ("grants/a.yaml", None))
     assert loaded(repo).grants[0].gone == NOW
+
+
+def test_nothing_goes_before_it_came(repo: Repository) -> None:
+    repo.commit(90_000, ("grants/a.yaml", READ))
+    repo.commit(90_001, ("grants/a.yaml", None))
+    [version] = loaded(repo).grants
+    assert version.gone == version.merged
+    assert version.window.empty
 
 
 def test_one_commit_from_the_future_does_not_date_all_that_follow(repo: Repository) -> None:
