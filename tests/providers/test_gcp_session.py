@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_without_an_endpoint_it_is_google(
 
 
 def test_a_server_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ProviderError, match="read the policy of projects/payments-prod"):
-        observed(connect("gcp", {"endpoint": "grpc://127.0.0.1:1"}))
-    with pytest.raises(ProviderError, match="read the policy of projects/payments-prod"):
-        observed(connect("gcp", {"endpoint": "http://127.0.0.1:1"}))
+    for endpoint in ("grpc://127.0.0.1:1", "http://127.0.0.1:1"):
+        system = replace(connect("gcp", {"endpoint": endpoint}), backoff=0.01)
+        with pytest.raises(ProviderError, match="read the policy of projects/payments-prod"):
+            observed(system)
