@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -82,18 +82,21 @@ class _Check:
 
     def run(self, only: Sequence[str], progress: Progress | None) -> Checked:
         every = {found.path: found for found in self.listed()}
-        problems = [*self.refused(every.values()), *self.configuration(every.get(FILE))]
-        documents = self.known(every.values())
+        kinds = {path: kind for path in every if (kind := kind_of(path)) is not None}
+        refused = {path: problem for path in every if (problem := trouble(path)) is not None}
+        refused |= {p: _irregular(every[p]) for p in kinds if every[p].odd and p not in refused}
+        problems = [*refused.values(), *collisions(sorted(kinds.keys() - refused.keys()))]
+        problems += self.configuration(every.get(FILE))
+        documents = self.known(every, kinds, refused)
         self.rows = rows(self.source, documents.values(), self.grammar, self.cache, progress)
         documents = {p: one for p, one in documents.items() if one.blob in self.rows[one.kind]}
         problems += self.own_problems(documents)
         problems += self.cross_problems(documents)
-        chosen = [path for path in every if _chosen(path, only)]
-        problems = [p for p in problems if not only or _chosen(p.position.path, only)]
-        kinds = [kind_of(path) for path in chosen]
-        grants = sum(1 for kind in kinds if kind in (Kind.GRANT, Kind.STANDING))
-        files = sum(1 for kind in kinds if kind is not None)
-        return Checked(tuple(sorted(set(problems))), files, grants)
+        if only:
+            problems = [p for p in problems if _chosen(p.position.path, only)]
+            kinds = {path: kind for path, kind in kinds.items() if _chosen(path, only)}
+        grants = sum(kind is Kind.GRANT or kind is Kind.STANDING for kind in kinds.values())
+        return Checked(tuple(sorted(set(problems))), len(kinds), grants)
 
     def listed(self) -> Iterator[Found]:
         """Every path at the top and in the folders that mean something."""
@@ -124,20 +127,6 @@ class _Check:
             return Found(path.rstrip("/"), odd="a git repository of its own")
         return Found(path, odd=_odd(self.source.root / path))
 
-    def refused(self, every: Iterable[Found]) -> Iterator[Problem]:
-        good: list[str] = []
-        for found in every:
-            problem = trouble(found.path)
-            if problem is not None:
-                yield problem
-            elif found.odd and kind_of(found.path) is not None:
-                what = f"not a regular file but {found.odd}"
-                spot = Position(found.path)
-                yield Problem(spot, what, "replace it with a file", "irregular-file")
-            elif kind_of(found.path) is not None:
-                good.append(found.path)
-        yield from collisions(sorted(good))
-
     def configuration(self, found: Found | None) -> tuple[Problem, ...]:
         data = self.source.file(FILE) if found is not None and not found.odd else None
         if data is None:
@@ -148,21 +137,21 @@ class _Check:
         _, self.grammar, problems = parse_configuration(data, self.schemas)
         return problems
 
-    def known(self, every: Iterable[Found]) -> dict[str, Wanted]:
+    def known(
+        self, every: Mapping[str, Found], kinds: Mapping[str, Kind], refused: Container[str]
+    ) -> dict[str, Wanted]:
         """What must be parsed, by path."""
         wanted: dict[str, Wanted] = {}
-        for found in every:
-            kind = kind_of(found.path)
-            if kind in (None, Kind.CONFIGURATION) or found.odd or trouble(found.path):
+        for path, kind in kinds.items():
+            if kind is Kind.CONFIGURATION or path in refused:
                 continue
-            blob = found.blob
+            blob = every[path].blob
             if not blob:
-                data = self.source.file(found.path)
+                data = self.source.file(path)
                 if data is None:
                     continue  # gone since it was listed
                 blob = blob_id(data)
-            assert kind is not None
-            wanted[found.path] = Wanted(kind, found.path, blob)
+            wanted[path] = Wanted(kind, path, blob)
         return wanted
 
     def own_problems(self, documents: Mapping[str, Wanted]) -> Iterator[Problem]:
@@ -174,8 +163,11 @@ class _Check:
         try:
             return decode(path, self.rows[one.kind][one.blob], {})
         except Stale:
-            row = self.rows[one.kind][one.blob] = parsed_again(self.source, one, self.grammar)
-            return decode(path, row, {})
+            return decode(path, self.again(one), {})
+
+    def again(self, one: Wanted) -> str:
+        row = self.rows[one.kind][one.blob] = parsed_again(self.source, one, self.grammar)
+        return row
 
     def cross_problems(self, documents: Mapping[str, Wanted]) -> Iterator[Problem]:
         stems = (p for p, one in documents.items() if one.kind is Kind.BUNDLE)
@@ -196,7 +188,10 @@ class _Check:
 
     def mentions(self, documents: Mapping[str, Wanted]) -> Iterator[tuple[str, Mentions]]:
         for path, one in documents.items():
-            said = mentions(self.rows[one.kind][one.blob])
+            try:
+                said = mentions(self.rows[one.kind][one.blob])
+            except Stale:
+                said = mentions(self.again(one))
             if said is not None:
                 yield path, said
 
@@ -237,5 +232,10 @@ def _odd(path: Path) -> str:
     return "a symbolic link" if stat.S_ISLNK(mode) else "something else"
 
 
+def _irregular(found: Found) -> Problem:
+    what = f"not a regular file but {found.odd}"
+    return Problem(Position(found.path), what, "replace it with a file", "irregular-file")
+
+
 def _chosen(path: str, only: Sequence[str]) -> bool:
-    return not only or any(path == o or path.startswith(o + "/") or o in ("", ".") for o in only)
+    return any(path == o or path.startswith(o + "/") or o in ("", ".") for o in only)

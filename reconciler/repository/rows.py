@@ -211,15 +211,18 @@ class Mentions:
 
 
 def mentions(row: str) -> Mentions | None:
-    """Read straight from the row, for a hundred thousand of them; None where it is no grant."""
+    """Read straight from the row, for a hundred thousand of them; None where it is no grant.
+    Raises Stale."""
     if row[0] != "G":
         return None
     f = row.split(_SEP)
-    end = _HEAD + int(f[8])
-    subjects = f[_HEAD:end]
-    bundles: Sequence[str] = ()
-    if "" in f[end::_WIDTH]:
-        bundles = [f[i + 1] for i in range(end, len(f), _WIDTH) if not f[i]]
-    if subjects[0][0] == _INNER:
-        return Mentions((), (subjects[0][1:],), tuple(bundles))
-    return Mentions(tuple(subjects), (), tuple(bundles))
+    try:
+        end = _HEAD + int(f[8])
+        subjects = f[_HEAD:end]
+        named = f[end::_WIDTH]
+        bundles = [f[i + 1] for i in range(end, len(f), _WIDTH) if not f[i]] if "" in named else ()
+        if subjects[0][0] == _INNER:
+            return Mentions((), (subjects[0][1:],), tuple(bundles))
+        return Mentions(tuple(subjects), (), tuple(bundles))
+    except (IndexError, ValueError) as e:
+        raise Stale(str(e)) from None
