@@ -320,11 +320,13 @@ def test_only_policies_that_are_ours_or_asked_for_are_shown(aws: Aws) -> None:
     )
     account.put_user_policy("bob", "somebody-elses", statement % "ec2:Describe*")
     account.put_user_policy("bob", "same-as-asked", statement % "s3:GetObject")
-    account.put_role_policy("deploy", "jit-abc", statement % "sqs:*")
+    ours = f"jit-{'a' * 26}"
+    account.put_role_policy("deploy", ours, statement % "sqs:*")
+    account.put_role_policy("deploy", "jit-breakglass-console", statement % "sqs:*")
     item = {"account": "payments", "statements": [{**READ[0], "Resource": "*"}]}
     entitlement, _ = aws.system.item(item)
     rows = aws.reader().observe(f"iam {PAYMENTS}", {entitlement})
-    assert {(r.handle, r.marker) for r in rows} == {("same-as-asked", None), ("jit-abc", "abc")}
+    assert {(r.handle, r.marker) for r in rows} == {("same-as-asked", None), (ours, "a" * 26)}
 
 
 def test_every_attempt_is_paced_the_repeated_ones_too(aws: Aws) -> None:

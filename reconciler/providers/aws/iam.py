@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,13 @@ from reconciler.providers.aws.session import Clients, Once, explained, member, p
 from reconciler.providers.aws.statements import live
 
 PREFIX = "jit-"  # of our inline policies' names; the assignment's id follows
+_OURS = re.compile(re.escape(PREFIX) + "([a-z2-7]{26})")
+
+
+def marked(policy: str) -> str | None:
+    """The assignment id in a policy's name; None for the policies of others, `jit-console` too."""
+    found = _OURS.fullmatch(policy)
+    return found[1] if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from reconciler.model import (
     Subject,
     SubjectKind,
 )
-from reconciler.providers.aws.iam import PREFIX, AccountReader, Identity
+from reconciler.providers.aws.iam import AccountReader, Identity, marked
 from reconciler.providers.aws.identity_center import IdentityCenter, is_id
 from reconciler.providers.aws.kinds import ASSIGNMENT, IAM_GROUP, MEMBER, MEMBERSHIP, POLICY
 from reconciler.providers.aws.session import Clients, explained, member
@@ -168,12 +168,12 @@ class AwsReader:
 
     def _policies(self, account: str, identity: Identity, texts: set[str]) -> Iterator[Observed]:
         for policy in identity.policies:
-            ours = policy.name.startswith(PREFIX)
-            if ours or policy.text in texts:
+            marker = marked(policy.name)
+            if marker or policy.text in texts:
                 entitlement = Entitlement(self._system, POLICY, account, policy.text)
                 yield Observed(
                     Assignment(entitlement, Principal(identity.arn, identity.ref)),
-                    marker=policy.name.removeprefix(PREFIX) if ours else None,
+                    marker=marker,
                     until=policy.until,
                     handle=policy.name,
                 )

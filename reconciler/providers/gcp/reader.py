@@ -44,7 +44,13 @@ class GcpReader:
         return Observed(
             Assignment(entitlement, principal),
             marker=reading.marker,
-            controller=reading.controller,
+            controller=reading.controller or _deleted(row.principal),
             until=reading.until,
             handle=row.handle,
         )
+
+
+def _deleted(principal: str) -> str | None:
+    """A deleted principal's row gives nothing to anybody unless Google revives it: it is nobody's
+    to count as a holder, and nobody's to take for already held."""
+    return "a deleted principal" if principal.startswith("deleted:") else None
