@@ -11,6 +11,7 @@ from bench import corpus
 from bench.measure import Result, alone, command, paired
 from reconciler.repository import load
 from reconciler.repository.cache import Cache
+from reconciler.repository.contents import undisturbed
 from reconciler.repository.git import Git
 from reconciler.repository.walk import walk
 
@@ -24,13 +25,16 @@ def run(home: Path) -> Iterator[Result]:
     tip = git.commit("HEAD")
     parent = git.commit("HEAD~100")
 
-    def cold() -> None:
-        walk(git, tip, Cache(None, root))
+    def cold() -> object:
+        with undisturbed():
+            return walk(git, tip, Cache(None, root))
 
-    def warm() -> None:
-        cache = Cache(store, root)
-        walk(git, tip, cache)
-        cache.close()
+    def warm() -> object:
+        with undisturbed():
+            cache = Cache(store, root)
+            found = walk(git, tip, cache)
+            cache.close()
+            return found
 
     log = command(LOG, root)
     log()
@@ -43,8 +47,8 @@ def run(home: Path) -> Iterator[Result]:
 
     now = datetime.fromtimestamp(corpus.START + 600 * COMMITS, UTC)
 
-    def loaded() -> None:
-        load(root, now, cache=store)
+    def loaded() -> object:
+        return load(root, now, cache=store)
 
     loaded()
     yield alone("load 100,000 standing grants with history, warm", loaded, 1.5)

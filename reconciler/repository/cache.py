@@ -7,6 +7,7 @@ Holds text in SQLite, never code. Each part carries a checksum, and is forgotten
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache as once
@@ -167,7 +168,7 @@ def space(kind: Kind, grammar: Grammar) -> str:
 @once
 def code() -> str:
     """Changes with every edit of what reads files, also between releases."""
-    total = sha256(f"{__version__}:{yaml.__version__}".encode())
+    total = sha256(f"{__version__}:{yaml.__version__}:{sys.byteorder}".encode())
     package = Path(reconciler.__file__).parent
     for room in ("model", "repository", "providers"):
         for path in sorted((package / room).rglob("*.py")):

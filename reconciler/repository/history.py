@@ -7,6 +7,7 @@ but for the commits it is fed.
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from reconciler.repository.paths import Kind, kind_of, trouble
 NONE = -1
 
 _NUL = "\0"  # the one character that no path has
-_WIDTH = 6  # fields of one span
+_NUMBERS = 4  # of one span, beside its path and blob
 
 
 class Span(NamedTuple):
@@ -150,19 +151,25 @@ def _regular(mode: str) -> bool:
 
 
 def flat(spans: Sequence[Span]) -> bytes:
-    """Spans as bytes, column by column, for the cache."""
-    columns = zip(*spans, strict=True)
-    return joined(str(value) for column in columns for value in column)
+    """Spans as bytes, column by column, for the cache: all numbers, then all texts."""
+    if not spans:
+        return b""
+    paths, blobs, *numbers = zip(*spans, strict=True)
+    packed = b"".join(array("i", column).tobytes() for column in numbers)
+    return packed + joined([*paths, *blobs, str(len(spans))])
 
 
 def unflat(part: bytes) -> list[Span]:
     """Raises ValueError for bytes that `flat` did not make."""
-    f = fields(part)
-    n, odd = divmod(len(f), _WIDTH)
-    if odd:
+    if not part:
+        return []
+    count = int(part[part.rindex(b"\0") + 1 :])
+    numbers = array("i", part[: 4 * _NUMBERS * count]).tolist()
+    texts = fields(part[4 * _NUMBERS * count :])
+    if len(texts) != 2 * count + 1 or len(numbers) != _NUMBERS * count:
         raise ValueError("a column is cut short")
-    numbers = [map(int, f[i * n : (i + 1) * n]) for i in range(2, _WIDTH)]
-    return list(map(Span._make, zip(f[:n], f[n : 2 * n], *numbers, strict=True)))
+    columns = [numbers[i * count : (i + 1) * count] for i in range(_NUMBERS)]
+    return list(map(Span._make, zip(texts[:count], texts[count:-1], *columns, strict=True)))
 
 
 def joined(texts: Iterable[str]) -> bytes:
