@@ -12,8 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reconciler.engine.observe import Progress as Report
-
+Report = Callable[[str, int, int], None]  # (what, done, total)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _WIDE = 400  # piped output is never wrapped: one row, one line
