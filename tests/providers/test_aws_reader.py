@@ -205,10 +205,23 @@ def test_a_thousand_users_are_read_in_pages(aws: Aws) -> None:
 def test_a_grant_for_alice_gives_nothing_to_bob(aws: Aws) -> None:
     item = {"account": "payments", "user": "bob", "statements": READ}
     with pytest.raises(
-        UnknownPrincipal, match=r"user/bob is not one of .*accounts: {aws: \[user/bob\]}"
+        UnknownPrincipal,
+        match=r"user/bob is not one of alice@example\.com's accounts in directory/; "
+        r"name their own \(user/alice\) or leave it out$",
     ):
         aws.principal(item)
     assert aws.principal(item, person("bob")).id == f"arn:aws:iam::{PAYMENTS}:user/bob"
+
+
+def test_who_has_no_iam_identity_is_not_told_to_take_bobs(aws: Aws) -> None:
+    zoe = Subject(SubjectKind.PERSON, "zoe@example.com")
+    with pytest.raises(UnknownPrincipal, match="user/bob is not one of") as refused:
+        aws.principal({"account": "payments", "user": "bob", "statements": READ}, zoe)
+    fix = refused.value.cause.partition("; ")[2]
+    assert fix == (
+        "write the IAM identity of zoe@example.com under `accounts: {aws: [user/NAME]}` "
+        "in directory/, if there is one"
+    )
 
 
 def test_an_iam_identity_may_be_given_as_arn_which_is_good_in_its_account_only(aws: Aws) -> None:

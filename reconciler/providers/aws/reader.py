@@ -99,16 +99,16 @@ class AwsReader:
             held = [i for i in held if i.ref.casefold() == account.casefold()]
         if len(held) == 1:
             return Principal(held[0].arn, held[0].ref)
-        wanted = account or "user/NAME"
+        accounts = f"`accounts: {{{self._system}: [user/NAME]}}` in directory/"
         if len(held) > 1:
             problem = f"has {', '.join(i.ref for i in held)}; write `user:` in the access item"
         elif account and account.casefold() not in (r.casefold() for r in refs if r):
-            problem = (
-                f"{account} is not one of the subject's accounts;"
-                f" write `accounts: {{{self._system}: [{account}]}}` for {subject.id} in directory/"
-            )
+            mend = f"name their own ({', '.join(own)}) or leave it out"
+            if not own:
+                mend = f"write the IAM identity of {subject.id} under {accounts}, if there is one"
+            problem = f"{account} is not one of {subject.id}'s accounts in directory/; {mend}"
         elif not refs:
-            problem = f"has no IAM identity; write `accounts: {{{self._system}: [{wanted}]}}` in directory/"
+            problem = f"has no IAM identity; write {accounts}"
         else:
             problem = f"none of {', '.join(own)} exists in account {entitlement.resource}"
         raise self._unknown(subject, problem)
