@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 from rich.console import Console
@@ -66,7 +67,9 @@ class Moment(click.ParamType[datetime]):
 
 def console(*, plain: bool = False, stderr: bool = False) -> Console:
     """Colour and the terminal's width for people; neither when piped."""
-    found = Console(stderr=stderr, no_color=plain or None, highlight=False, emoji=False)
+    plain = plain or bool(os.environ.get("NO_COLOR"))
+    system: Literal["auto"] | None = None if plain else "auto"
+    found = Console(stderr=stderr, color_system=system, highlight=False, emoji=False)
     if not found.is_terminal:
         return Console(stderr=stderr, width=_WIDE, highlight=False, emoji=False, soft_wrap=False)
     return found
@@ -90,7 +93,7 @@ def progress(*, plain: bool = False) -> Iterator[Report]:
             tasks[what] = bars.add_task(what, total=total)
         bars.update(tasks[what], completed=done, total=total)
 
-    if not bars.console.is_terminal:
+    if plain or not bars.console.is_terminal:
         yield lambda what, done, total: None
         return
     with bars:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.engine.connections import Connections
@@ -24,12 +24,12 @@ Who = tuple[Subject, Entitlement, str]
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """`strangers` are the systems in which a subject of today could not be recognised."""
+    """`strangers` says, for each system in which a subject or role could not be recognised, who."""
 
     pairs: tuple[tuple[Assignment, Claim], ...]
     unknown: tuple[Unknown, ...] = ()
     warnings: tuple[Warning, ...] = ()
-    strangers: frozenset[str] = frozenset()
+    strangers: Mapping[str, str] = field(default_factory=dict)
 
 
 def canonical(
@@ -92,7 +92,7 @@ def _sorted_out(
 ) -> Identified:
     unknown: list[Unknown] = []
     warnings: list[Warning] = []
-    strangers: set[str] = set()
+    strangers: dict[str, list[str]] = defaultdict(list)
     for (system, where), failures in failed.items():
         claim, error = failures[0]
         over = all(c.window.ended(now) for c, _ in failures)
@@ -102,6 +102,8 @@ def _sorted_out(
             text = f"what {where} held by {claim.grant} cannot be recognised: {error.cause}"
             warnings.append(Warning(system, text))
             continue
-        unknown.append(Unknown(system, where, error.cause))
-        strangers.add(system)
-    return Identified(tuple(pairs), tuple(unknown), tuple(warnings), frozenset(strangers))
+        files = ", ".join(sorted({c.grant for c, _ in failures}))
+        unknown.append(Unknown(system, f"{where}, in {files}", error.cause))
+        strangers[system].append(f"{where} of {files}")
+    names = {system: "; ".join(sorted(found)) for system, found in strangers.items()}
+    return Identified(tuple(pairs), tuple(unknown), tuple(warnings), names)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconciler.engine.connections import Connections
@@ -25,8 +25,8 @@ from reconciler.planning.resolve import declaration
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """`exclusive` are the keys of the entitlements that are ours whole; `strangers` the systems in
-    which a subject or role of today was not recognised."""
+    """`exclusive` are the keys of the entitlements that are ours whole; `strangers` says, for
+    each system in which a subject or role was not recognised, who."""
 
     now: datetime
     horizon: datetime
@@ -36,7 +36,7 @@ class Situation:
     exclusive: frozenset[str]
     unknown: tuple[Unknown, ...]
     warnings: tuple[Warning, ...]
-    strangers: frozenset[str] = frozenset()
+    strangers: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, connections: Connections) -> Plan:
         """Without the guards."""

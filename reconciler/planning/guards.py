@@ -23,8 +23,8 @@ class Facts:
     `declared` counts the assignments that git declares now. `holders` answers with the principal
     id of every live row that gives an entitlement, another controller's left out. By system, `own`
     has the principal ids that we act as and `shielded` those of the protected, None where they
-    could not be found out; `strangers` are the systems where a subject that git names was not
-    recognised. `protected` is as written, case-folded.
+    could not be found out; `strangers` says, where somebody that git names was not recognised,
+    who. `protected` is as written, case-folded.
     """
 
     limits: Limits
@@ -34,7 +34,7 @@ class Facts:
     protected: frozenset[str] = frozenset()
     shielded: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     own: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
-    strangers: frozenset[str] = frozenset()
+    strangers: Mapping[str, str] = field(default_factory=dict)
 
 
 Guard = Callable[[Plan, Facts], Iterator[Held]]
@@ -110,7 +110,8 @@ def unrecognised(plan: Plan, facts: Facts) -> Iterator[Held]:
     may be theirs. What expired, or was taken from somebody who left, is sure and goes."""
     for change in plan.changes:
         if change.removes and change.cause in UNEXPLAINED and _at(change)[0] in facts.strangers:
-            reason = "a subject or role that git names was not recognised here, and this may be it"
+            who = facts.strangers[_at(change)[0]]
+            reason = f"not recognised here, so this may be theirs: {who}; mend that first"
             yield Held(change, "unrecognised", reason)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.model import (
     Action,
@@ -29,6 +29,9 @@ from reconciler.model import (
 from reconciler.planning.ownership import Can, Ownership, Verdict
 from reconciler.planning.rows import Rows, Step
 from reconciler.planning.slots import Slot
+
+_NEW = timedelta(days=1)  # how long a grant is warned about, for access that may be older
+_ENOUGH = 10  # warnings of one sort for one system
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,14 @@ def plan(
 
 class _Tally:
     """Of one entitlement: its slot's roles, whether the system holds neither end nor marker, and
-    how many assignments are as declared (and how many of those end, and carry no marker)."""
+    how many assignments are as declared."""
 
-    __slots__ = ("entitlement", "kept", "order", "plain", "unmarked")
+    __slots__ = ("entitlement", "kept", "order", "plain")
 
     def __init__(self, entitlement: Entitlement, can: Capabilities) -> None:
         self.entitlement, self.order = entitlement, can.slot
         self.plain = not can.marker and not can.native_expiry
-        self.kept = self.unmarked = 0
+        self.kept = 0
 
 
 class _Drawing:
@@ -78,6 +81,7 @@ class _Drawing:
         self._exclusive = exclusive
         self._steps: list[Step] = []
         self._tallies: dict[str, _Tally] = {}
+        self._doubts: dict[str, Declared] = {}
 
     def compare(self, rows: Sequence[Observed]) -> None:
         missing = dict(self._says.declared)
@@ -100,14 +104,16 @@ class _Drawing:
                 else:
                     self._steps.append(self._rows.undeclared(row))
             elif _plainly_right(tally, want, row):
-                _keep(tally, want, row)
+                tally.kept += 1
+                if row.marker is None:
+                    self._doubt(want, row)
             else:
                 unlike[key] = [row]
         for key, group in self._gathered(rows, repeated).items():
             first, want = group[0], self._says.declared[key]
             tally = self._tally(want.assignment.entitlement)
             if _plainly_right(tally, want, first):
-                _keep(tally, want, first, by=-1)
+                tally.kept -= 1
             unlike[key] = group
         for key, group in unlike.items():
             self._weigh(self._says.declared[key], group)
@@ -144,7 +150,8 @@ class _Drawing:
         steps = tuple(self._rows.met(want, rows))
         self._steps.extend(steps)
         if not any(isinstance(s, AlreadyHeld) or _sets_end(s) for s in steps):
-            _keep(self._tally(want.assignment.entitlement), want, rows[0])
+            self._tally(want.assignment.entitlement).kept += 1
+            self._doubt(want, rows[0])
 
     def _fill(self, wants: tuple[Declared, ...], live: Observed | None) -> None:
         first = live or wants[0]
@@ -158,7 +165,8 @@ class _Drawing:
         steps = slot.steps()
         self._steps.extend(steps)
         if live and not steps:
-            _keep(tally, wants[0], live)
+            tally.kept += 1
+            self._doubt(slot.wanted() or wants[0], live)
 
     def finished(self, unknown: tuple[Unknown, ...]) -> Plan:
         steps = self._steps
@@ -190,18 +198,30 @@ class _Drawing:
             counts[tally.entitlement.system, tally.entitlement.kind] += tally.kept
         return tuple(Kept(s, k, n) for (s, k), n in sorted(counts.items()) if n)
 
+    def _doubt(self, want: Declared, row: Observed) -> None:
+        """Note an unmarked row that may have been there before its grant, while the grant is new:
+        nothing can tell yet (the ledger will)."""
+        if row.marker is not None or row.since is not None or want.until is None:
+            return
+        key = want.assignment.key
+        if key not in self._doubts and self._says.since[key] > self._now - _NEW:
+            self._doubts[key] = want
+
     def _warn(self) -> Iterable[Warning]:
-        counts: Counter[str] = Counter()
-        for tally in self._tallies.values():
-            counts[tally.entitlement.system] += tally.unmarked
-        for system, count in counts.items():
-            if count:
-                what = "assignment carries" if count == 1 else "assignments carry"
+        told: Counter[str] = Counter()
+        for _, want in sorted(self._doubts.items()):
+            of = want.assignment
+            told[of.entitlement.system] += 1
+            if told[of.entitlement.system] <= _ENOUGH:
                 yield Warning(
-                    system,
-                    f"{count} {what} no marker: access that was there before its grant "
-                    "will end with the grant",
+                    of.entitlement.system,
+                    f"{of.principal} has {of.entitlement.role} on {of.entitlement.resource}, and "
+                    f"nothing tells since when: if before {', '.join(want.grants)}, it will end "
+                    "with the grant; declare it in standing/ to keep it",
                 )
+        for system, count in told.items():
+            if count > _ENOUGH:
+                yield Warning(system, f"and {count - _ENOUGH} more that will end with the grant")
 
 
 def _plainly_right(tally: _Tally, want: Declared, row: Observed) -> bool:
@@ -209,12 +229,6 @@ def _plainly_right(tally: _Tally, want: Declared, row: Observed) -> bool:
     if row.marker is not None:
         return row.until == want.until
     return tally.plain and row.controller is None and row.since is None and row.until is None
-
-
-def _keep(tally: _Tally, want: Declared, row: Observed, by: int = 1) -> None:
-    tally.kept += by
-    if row.marker is None and row.since is None and want.until is not None:
-        tally.unmarked += by
 
 
 def _sets_end(step: Step) -> bool:

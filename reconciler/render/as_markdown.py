@@ -9,11 +9,13 @@ from reconciler.model import Plan
 from reconciler.providers.base import Outcome
 from reconciler.render.words import (
     SIGNS,
+    UNKNOWN,
     brief,
     counts,
     ends,
     moment,
     printable,
+    release,
     role_of,
     what,
     who,
@@ -46,8 +48,10 @@ def plan(plan: Plan) -> str:
         ),
     )
     parts += _section("Held back by a guard", _held(plan))
+    if words := release(plan):
+        parts += [f"`{words}`", ""]
     parts += _section(
-        "Could not be read: nothing is planned there",
+        UNKNOWN,
         _table(
             ("system", "where", "error"),
             ((u.system, u.where, brief(u.error)) for u in plan.unknown),

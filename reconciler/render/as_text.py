@@ -13,11 +13,14 @@ from reconciler.planning.status import Line, State
 from reconciler.providers.base import Outcome
 from reconciler.render.words import (
     SIGNS,
+    UNKNOWN,
     brief,
     counts,
+    done,
     ends,
     moment,
     printable,
+    release,
     role_of,
     what,
     who,
@@ -37,6 +40,7 @@ _STATES = {
     State.HELD: "yellow",
     State.FOREIGN: "magenta",
 }
+_TABLE_WIDTH = 110  # below, a row of six cells folds in the middle of names
 _FEW = 10  # foreign rows shown unless all are asked for
 
 
@@ -47,7 +51,7 @@ def _safe(text: str) -> str:
 
 def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool = False) -> None:
     _changes(plan.changes, console, modes)
-    _section(console, "Held back by a guard", "yellow", _held(plan))
+    _held(plan, console)
     unknown(plan, console)
     _section(console, "Already held: not ours, and it stays", "", _already_held(plan))
     _section(console, "Foreign: nobody declared it, and it stays", "magenta", _foreign(plan, every))
@@ -58,7 +62,7 @@ def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool
 
 def unknown(plan: Plan, console: Console) -> None:
     rows = ((u.system, u.where, brief(u.error)) for u in plan.unknown)
-    _section(console, "Could not be read: nothing is planned there", "red", rows)
+    _section(console, UNKNOWN, "red", rows)
 
 
 def applied(
@@ -73,11 +77,10 @@ def applied(
         _outcome(outcome, console)
     if skipped:
         _changes(skipped, console, modes)
-    _section(console, "Held back by a guard", "yellow", _held(plan))
+    _held(plan, console)
     unknown(plan, console)
     _section(console, "Warnings", "yellow", ((w.system, w.text) for w in plan.warnings))
-    failed = sum(1 for outcome in outcomes if outcome.error)
-    console.print(f"[bold]Applied:[/] {counts(plan)}; {failed} failed.")
+    console.print(f"[bold]Applied:[/] {done(outcomes, skipped)}. [dim]{counts(plan)}.[/]")
 
 
 def _changes(changes: Iterable[Change], console: Console, modes: Mapping[str, Mode]) -> None:
@@ -88,7 +91,8 @@ def _changes(changes: Iterable[Change], console: Console, modes: Mapping[str, Mo
         mode = modes.get(system, Mode.REPORT)
         only = "" if mode is Mode.ENFORCE else " (mode: report; apply leaves it alone)"
         console.print(f"[bold]{_safe(system)}[/]{only}")
-        console.print(_table(_change(change) for change in rows))
+        lines = [_change(change) for change in rows]
+        console.print(_stacked(lines, 3) if _narrow(console) else _table(lines))
         for note in sorted({change.note for change in rows if change.note}):
             console.print(f"  note: {_safe(note)}", style="dim")
 
@@ -105,7 +109,13 @@ def _change(change: Change) -> tuple[str, ...]:
     )
 
 
-def _held(plan: Plan) -> Iterable[tuple[str, ...]]:
+def _held(plan: Plan, console: Console) -> None:
+    _section(console, "Held back by a guard", "yellow", _held_rows(plan))
+    if words := release(plan):
+        console.print(f"  {words}")
+
+
+def _held_rows(plan: Plan) -> Iterable[tuple[str, ...]]:
     for held in plan.held:
         of = held.change.assignment
         name = who(held.change.subject, of)
@@ -164,7 +174,11 @@ def _outcome(outcome: Outcome, console: Console) -> None:
 
 def status(lines: Iterable[Line], console: Console) -> None:
     headers = ("who", "what", "where", "system", "state", "until", "grants")
-    console.print(_table((_line(line) for line in lines), headers))
+    rows = [_line(line) for line in lines]
+    if not rows:
+        console.print("Nobody here holds anything that is known.")
+    else:
+        console.print(_stacked(rows, 2) if _narrow(console) else _table(rows, headers))
 
 
 def _line(line: Line) -> tuple[str, ...]:
@@ -185,8 +199,21 @@ def _until(line: Line) -> str:
     if line.start is not None:
         return f"starts {moment(line.start)}"
     if line.until is None:
-        return ""
+        return "" if line.state in (State.FOREIGN, State.LEFTOVER, State.HELD) else "no end"
     return moment(line.until) + (" (by the system)" if line.native_expiry else "")
+
+
+def _narrow(console: Console) -> bool:
+    return console.width < _TABLE_WIDTH
+
+
+def _stacked(rows: Iterable[tuple[str, ...]], first: int) -> str:
+    """For narrow terminals: the first cells on a line, the others indented below."""
+    lines: list[str] = []
+    for row in rows:
+        lines.append("  ".join(row[:first]))
+        lines.append("      " + ", ".join(cell for cell in row[first:] if cell))
+    return "\n".join(lines)
 
 
 def _table(rows: Iterable[tuple[str, ...]], headers: tuple[str, ...] = ()) -> Table:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from reconciler.model import Action, Assignment, Change, Plan
+from reconciler.model import Action, Assignment, Cause, Change, Plan
+from reconciler.planning.guards import RELEASABLE
+from reconciler.providers.base import Outcome
 
 SIGNS = {Action.ADD: "+", Action.EXTEND: "~", Action.SHORTEN: "~", Action.REMOVE: "-"}
 _LONGEST = 60
@@ -43,7 +47,8 @@ def role_of(change: Change) -> str:
 def ends(change: Change) -> str:
     """When access ends and who sees to it, or why it goes."""
     if change.removes:
-        return str(change.cause)
+        exclusive = change.cause is Cause.FOREIGN
+        return "undeclared, and exclusive" if exclusive else str(change.cause)
     if change.until is None:
         return "no end"
     by = "by the system" if change.native_expiry else "by the reconciler"
@@ -54,6 +59,27 @@ def brief(error: str) -> str:
     """An SDK's page of explanation as one line that fits a table."""
     line = printable(" ".join(error.split()))
     return line if len(line) <= _LINE else f"{line[: _LINE - 1]}…"
+
+
+UNKNOWN = "Could not be read or recognised: nothing is planned there"
+_DONE = {"add": "added", "extend": "extended", "shorten": "shortened", "remove": "removed"}
+
+
+def done(outcomes: Iterable[Outcome], skipped: Sequence[Change]) -> str:
+    """ "5 added, 1 removed; 2 failed; 3 only planned (mode: report)"."""
+    made = Counter(o.change.action.value for o in outcomes if o.error is None)
+    failed = sum(1 for o in outcomes if o.error)
+    parts = [", ".join(f"{made[a]} {word}" for a, word in _DONE.items() if made[a]) or "nothing"]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [f"{len(skipped)} only planned (mode: report)"] if skipped else []
+    return "; ".join(parts)
+
+
+def release(plan: Plan) -> str:
+    """How a person overrules the guards that may be overruled; empty where there is nothing to."""
+    if not any(held.guard in RELEASABLE for held in plan.held):
+        return ""
+    return f"If this is right: reconciler apply --release-held --expect-hash {plan.hash}"
 
 
 def counts(plan: Plan) -> str:

@@ -156,7 +156,9 @@ def test_one_subject_that_nobody_knows_stops_only_itself() -> None:
     system = FakeSystem(gone={"alice"})
     drawn, *_ = run([said("alice"), said("bob")], system)
     assert told(drawn) == ["add bob read (declared)"]
-    assert [(u.where, u.error) for u in drawn.unknown] == [("alice@example.com", "alice")]
+    assert [(u.where, u.error) for u in drawn.unknown] == [
+        ("alice@example.com, in grants/a.yaml", "alice")
+    ]
 
 
 def test_a_subject_that_is_gone_matters_no_more_once_its_grants_are_over() -> None:

@@ -42,7 +42,7 @@ def guarded(
         names(protected),
         shielded={"sys": shielded},
         own={"sys": own if own is None else frozenset(own)},
-        strangers=frozenset(["sys"] if strangers else []),
+        strangers={"sys": "bob of grants/b.yaml"} if strangers else {},
     )
     return guard(drawn, facts, frozenset(released))
 

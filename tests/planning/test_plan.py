@@ -204,9 +204,21 @@ def test_rule_22_what_the_system_dates_before_the_grant_is_not_ours() -> None:
 def test_access_that_may_have_been_there_before_is_warned_about_where_nothing_can_tell() -> None:
     p = planned([claim(assignment(kind=PLAIN))], [right(PLAIN)])
     assert [w.text for w in p.warnings] == [
-        "1 assignment carries no marker: access that was there before its grant "
-        "will end with the grant"
+        "alice has read on vault, and nothing tells since when: if before grants/a.yaml, "
+        "it will end with the grant; declare it in standing/ to keep it"
     ]
+
+
+def test_an_older_grant_is_not_warned_about_in_every_run() -> None:
+    assert planned([claim(assignment(kind=PLAIN), -25, 5)], [right(PLAIN)]).warnings == ()
+
+
+def test_many_warnings_of_one_sort_are_counted() -> None:
+    people = [f"u{i:02}" for i in range(25)]
+    said = [claim(assignment(w, kind=PLAIN)) for w in people]
+    p = planned(said, [right(PLAIN, w) for w in people])
+    assert len(p.warnings) == 11
+    assert "and 15 more" in p.warnings[-1].text or "and 15 more" in p.warnings[0].text
 
 
 def test_somebody_elses_shorter_row_does_not_stand_in_for_ours() -> None:

@@ -122,7 +122,7 @@ def test_rule_22_access_that_was_there_before_survives_or_is_warned_about(rig: R
     during = rig.converge(claims, at=2)
     assert during.plan.changes == ()
     if not (rig.can(item).marker or during.plan.already_held):
-        assert "will end with the grant" in during.plan.warnings[0].text
+        assert "it will end with the grant" in during.plan.warnings[0].text
         return
     assert [a.subject for a in during.plan.already_held] == [alice.id]
     assert rig.converge(claims, at=9).plan.changes == ()

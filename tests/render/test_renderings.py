@@ -159,3 +159,25 @@ def test_a_long_name_is_folded_and_never_cut() -> None:
     drawn = Plan(NOW, foreign=(Foreign(live(assignment(on=resource), marked=False)),))
     as_text.plan(drawn, Console(file=out, width=60), {})
     assert out.getvalue().count("x") >= 200
+
+
+def test_a_narrow_terminal_gets_two_lines_a_row_and_no_name_is_folded(everything: Plan) -> None:
+    out = io.StringIO()
+    as_text.plan(everything, Console(file=out, width=80), {"sys": Mode.ENFORCE})
+    assert "alice@example.com  read\n      vault, until 2026-03-01 13:00Z" in out.getvalue()
+
+
+def test_what_was_done_and_what_was_only_planned_are_told_apart(everything: Plan) -> None:
+    add, *others = sorted(everything.changes, key=lambda c: c.action)
+    outcomes = (Outcome(add), Outcome(others[0], ProviderError("sys", "do it", "no")))
+    out = io.StringIO()
+    console = Console(file=out, width=200)
+    as_text.applied(everything, outcomes, (others[1],), console, {"sys": Mode.ENFORCE})
+    assert "Applied: 1 added; 1 failed; 1 only planned (mode: report)." in out.getvalue()
+
+
+def test_what_a_person_may_release_is_told_with_the_command_that_does_it(everything: Plan) -> None:
+    wanted = f"reconciler apply --release-held --expect-hash {everything.hash}"
+    assert wanted in text(everything)
+    last = replace(everything, held=(replace(everything.held[0], guard="last-admin"),))
+    assert "--release-held" not in text(last)
