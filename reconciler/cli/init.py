@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -15,29 +16,34 @@ from reconciler.templates import (
     NO_COMMIT,
     SYSTEMS,
     Forge,
+    NewFile,
     Project,
     access_repository,
     editor_schemas,
 )
 
+_FIRST = """\
+Next:
+  1. Say what is yours: {there}, `grep -rnE '111122223333|00000000-0000|@{org}/' .` finds the
+     accounts, tenants and %s to replace."""
+_LAST = """
+  3. Let each cloud trust them (docs/providers/ of access-reconciler), read the plans of a few runs,
+     then write `mode: enforce` system by system."""
+
 _NEXT = {
-    Forge.GITHUB: """\
-Next:
-  1. Say what is yours: `git grep -nE '111122223333|00000000-0000|@{org}/'` in {folder} finds the
-     accounts, tenants and teams to replace. Then `reconciler validate` in there.
-  2. Push it, and protect `main`: pull requests with code owners' review, stale approvals
-     dismissed, the last push approved by another. Make the environments `access-plan`, and
-     `access-apply` for `main` alone (docs/workflows.md).
-  3. Let each cloud trust them (docs/providers/), read the plans of a few runs, then write
-     `mode: enforce` system by system.""",
-    Forge.BITBUCKET: """\
-Next:
-  1. Say what is yours: `git grep -nE '111122223333|00000000-0000|@{org}/'` in {folder} finds the
-     accounts, tenants and groups to replace. Then `reconciler validate` in there.
-  2. Push it, restrict `main` to approved pull requests, make the deployment environments
-     `access-plan`, and `access-apply` for `main` alone, and schedule the pipeline `reconcile`.
-  3. Let each cloud trust them (docs/providers/), read the plans of a few runs, then write
-     `mode: enforce` system by system.""",
+    Forge.GITHUB: _FIRST % "teams"
+    + """
+  2. `git init -b main`, commit, `reconciler validate`, push. Protect `main`: pull requests with
+     code owners' review, stale approvals dismissed, the last push approved by another. Make the
+     environments `access-plan`, and `access-apply` for `main` alone (docs/workflows.md of
+     access-reconciler)."""
+    + _LAST,
+    Forge.BITBUCKET: _FIRST % "groups"
+    + """
+  2. `git init -b main`, commit, `reconciler validate`, push. Restrict `main` to approved pull
+     requests, make the deployment environments `access-plan`, and `access-apply` for `main`
+     alone, and schedule the pipeline `reconcile` (docs/workflows.md of access-reconciler)."""
+    + _LAST,
 }
 
 
@@ -48,6 +54,7 @@ Next:
     type=click.Choice([forge.value for forge in Forge]),
     default="github",
     show_default=True,
+    help="Where the repository will live: its workflows and code owners are written for that.",
 )
 @click.option(
     "--systems",
@@ -72,23 +79,33 @@ def command(folder: Path, forge: str, systems: str, org: str, project: str | Non
     origin = _project(project) if project else _installed_from(org)
     names = tuple(dict.fromkeys(name.strip() for name in systems.split(",") if name.strip()))
     files = access_repository(org, Forge(forge), names, origin) + editor_schemas()
-    taken = [file.path for file in files if (folder / file.path).exists()]
-    if taken:
-        raise InputError(
-            f"{folder} has {', '.join(taken[:3])} already; "
-            "write the name of a folder that does not exist or is empty"
-        )
-    for file in files:
-        (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file.path).write_text(file.text, encoding="utf-8")
-    click.echo(f"Wrote {len(files)} files into {folder}.")
-    click.echo(_NEXT[Forge(forge)].format(org=org, folder=shlex.quote(str(folder))))
+    _write(folder, files)
+    click.echo(f"Wrote {len(files)} files into {folder}")
+    there = "here" if folder == Path() else f"in {shlex.quote(str(folder))}"
+    click.echo(_NEXT[Forge(forge)].format(org=org, there=there))
     if origin.commit == NO_COMMIT:
         click.secho(
             f"Before it runs: pin {origin.repository} in the workflows to a commit that you trust "
             f"(it says {NO_COMMIT[:8]}... now).",
             fg="yellow",
         )
+
+
+def _write(folder: Path, files: Sequence[NewFile]) -> None:
+    try:
+        taken = [file.path for file in files if (folder / file.path).exists()]
+        if taken:
+            raise InputError(
+                f"{folder} has {', '.join(taken[:3])} already; "
+                "write the name of a folder that does not exist or is empty"
+            )
+        for file in files:
+            (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file.path).write_text(file.text, encoding="utf-8")
+    except OSError as e:
+        raise InputError(
+            f"cannot write to {folder}: {e.strerror}; write the name of a folder that you may write"
+        ) from e
 
 
 def _project(text: str) -> Project:

@@ -159,6 +159,32 @@ def test_three_steps_say_how_to_go_on(tmp_path: Path) -> None:
     ]
 
 
+def test_the_first_step_finds_what_to_replace_before_there_is_any_git(tmp_path: Path) -> None:
+    said = reconciler(tmp_path, "init", "new").stdout
+    command = re.search(r"in new, `(grep .*)` finds", said)
+    assert command
+    found = subprocess.run(
+        ["bash", "-c", command[1]], cwd=tmp_path / "new", capture_output=True, text=True
+    ).stdout
+    for file in ("reconciler.yaml", ".github/CODEOWNERS", ".github/workflows/reconcile.yml"):
+        assert f"./{file}:" in found
+    assert "git init -b main" in said
+
+
+def test_the_folder_one_is_in_is_not_called_the_one_above(tmp_path: Path) -> None:
+    said = reconciler(tmp_path, "init", ".").stdout
+    assert re.match(r"Wrote \d+ files into \.\n", said)
+    assert "yours: here, `grep" in said
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")  # refused to root, too
+    done = reconciler(tmp_path, "init", "file/new")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: cannot write to file/new: Not a directory; ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_workflows_that_are_pinned_to_nothing_are_spoken_of(tmp_path: Path) -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     assert "Before it runs: pin" in reconciler(tmp_path, "init", "a").stdout
