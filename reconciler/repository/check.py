@@ -26,7 +26,7 @@ from reconciler.repository.contents import (
     rows,
     undisturbed,
 )
-from reconciler.repository.git import REGULAR, SUBMODULE, Git, tracked_by_git
+from reconciler.repository.git import REGULAR, SUBMODULE, Git, inside_of, tracked_by_git
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.parse import Parsed, parse_configuration, read
 from reconciler.repository.paths import FOLDERS, LATER, Kind, collisions, kind_of, trouble
@@ -130,10 +130,7 @@ class _Check:
     def configuration(self, found: Found | None) -> tuple[Problem, ...]:
         data = self.source.file(FILE) if found is not None and not found.odd else None
         if data is None:
-            raise InputError(
-                f"there is no {FILE} in {self.source.root}; run in an access repository, "
-                "or make one with `reconciler init`"
-            )
+            raise _no_configuration(self.source.root.resolve())
         _, self.grammar, problems = parse_configuration(data, self.schemas)
         return problems
 
@@ -205,6 +202,14 @@ class _Trees:
         for _, data in self.source.read([self.documents[path]]):
             return read(path, data, characters.LARGE)[0]
         return None
+
+
+def _no_configuration(root: Path) -> InputError:
+    for above in root.parents:
+        if (above / FILE).is_file():
+            return inside_of(above)
+    fix = "run in an access repository, or make one with `reconciler init`"
+    return InputError(f"there is no {FILE} in {root}; {fix}")
 
 
 def _walked(root: Path) -> Iterator[Found]:

@@ -189,13 +189,13 @@ class Git:
 
 def at(root: Path) -> Git:
     """Git for an access repository with its whole history, or an InputError that says what to do."""
-    git = Git(root)
+    git = Git(root.resolve())  # so that no message names it "."
     inside = git.says(
         "rev-parse", "--is-inside-work-tree", "--is-shallow-repository", "--show-cdup"
     )
     if inside is None:
         why = _words(git._run(("rev-parse", "--git-dir")).stderr)
-        raise InputError(f"{root} is no git repository: {why}")
+        raise InputError(f"{root.resolve()} is no git repository: {why}")
     lines = inside.split("\n")
     if "true" in lines[1:2]:
         raise InputError(
@@ -203,8 +203,16 @@ def at(root: Path) -> Git:
             "`fetch-depth: 0` in actions/checkout, or run `git fetch --unshallow`"
         )
     if len(lines) > 2 and lines[2]:
-        raise InputError(f"{root} is a folder inside a git repository; run at its top")
+        raise inside_of(root.resolve() / lines[2])
     return git
+
+
+def inside_of(top: Path) -> InputError:
+    """What to tell who runs in a folder of the access repository instead of at its `top`."""
+    top = top.resolve()
+    way = os.path.relpath(top)
+    fix = "leave out --repo" if way == "." else f"run there, or add --repo {way}"
+    return InputError(f"the access repository is {top}; {fix}")
 
 
 def tracked_by_git(root: Path) -> bool:

@@ -476,7 +476,8 @@ def test_no_git_repository_no_commit_no_configuration(tmp_path: Path) -> None:
 
 def test_a_folder_inside_a_repository_is_refused(repo: Repository) -> None:
     (repo.root / "grants").mkdir()
-    assert "run at its top" in refusal(repo.root / "grants")
+    said = refusal(repo.root / "grants")
+    assert said.startswith(f"the access repository is {repo.root.resolve()}; run there, or add ")
 
 
 def test_a_detached_head_is_loaded_like_any_other(repo: Repository) -> None:

@@ -69,7 +69,10 @@ def test_paths_narrow_what_is_told_and_not_what_is_known(repo: Repository) -> No
     assert run(repo, "validate", "grants/x").stdout == "valid: 1 file, 1 grant\n"
     assert run(repo, "validate", "b.yaml", cwd=repo.root / "grants/y").returncode == 2
     beside = run(repo, "validate", "--repo", "..", "b.yaml", cwd=repo.root / "grants/y")
-    assert "no reconciler.yaml" in beside.stderr
+    top = repo.root.resolve()
+    assert beside.stderr == (
+        f"error: the access repository is {top}; run there, or add --repo ../..\n"
+    )
     done = run(repo, "validate", "--repo", "../..", "b.yaml", cwd=repo.root / "grants/y")
     assert done.stdout.startswith("grants/y/b.yaml:1:1: ")
     missing = run(repo, "validate", "grants/z.yaml")
@@ -254,6 +257,24 @@ def test_what_git_would_commit_is_what_is_checked(repo: Repository) -> None:
 def test_no_configuration_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no reconciler.yaml in .*; run in an access"):
         check(tmp_path)
+
+
+def test_a_folder_of_the_access_repository_says_where_its_top_is(repo: Repository) -> None:
+    repo.write("grants/payments/a.yaml", GRANT)
+    within, top = repo.root / "grants/payments", repo.root.resolve()
+    for words in (("validate",), ("plan",)):
+        done = run(repo, *words, cwd=within)
+        assert done.returncode != 0
+        assert f"the access repository is {top}; run there, or add --repo ../..\n" in done.stderr
+    done = run(repo, "validate", "--repo", "grants")
+    assert done.stderr == f"error: the access repository is {top}; leave out --repo\n"
+
+
+def test_no_folder_is_called_a_dot(tmp_path: Path) -> None:
+    outside = Repository(tmp_path / "other", empty=True)
+    for words in (("validate",), ("plan",)):
+        said = run(outside, *words).stderr
+        assert str(outside.root.resolve()) in said, said
 
 
 def test_a_wrong_configuration_does_not_hide_the_other_files(repo: Repository) -> None:
