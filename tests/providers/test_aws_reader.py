@@ -129,11 +129,20 @@ def test_what_does_not_exist_is_not_found(aws: Aws, item: dict[str, Any]) -> Non
 
 
 def test_an_account_that_does_not_exist_is_an_error_and_not_an_empty_one(aws: Aws) -> None:
-    for item in ({"account": "999999999999", "permission_set": "ReadOnlyAccess"},):
-        with pytest.raises(ProviderError, match="Account not found"):
-            observe(aws, aws.reader(), item)
-    with pytest.raises(ProviderError, match="not authorized to perform: sts:AssumeRole"):
+    item = {"account": "999999999999", "permission_set": "ReadOnlyAccess"}
+    with pytest.raises(NotFound, match="Account not found"):
+        observe(aws, aws.reader(), item)
+    with pytest.raises(ProviderError, match="not authorized to perform: sts:AssumeRole") as refused:
         aws.reader().observe("iam 999999999999", ())
+    assert not isinstance(refused.value, NotFound)  # AWS says the same of a role that trusts others
+
+
+def test_a_group_that_goes_after_its_name_was_looked_up_is_not_found(aws: Aws) -> None:
+    reader, item = aws.reader(), {"group": "auditors"}
+    reader.canonical(aws.system.item(item)[0])
+    del aws.local.identity_store.data.groups[aws.local.identity_store.group("auditors")]
+    with pytest.raises(NotFound, match="GROUP not found"):
+        observe(aws, reader, item)
 
 
 def test_the_role_of_the_settings_is_assumed_with_its_path(aws: Aws) -> None:
@@ -301,6 +310,15 @@ def test_users_and_groups_that_hold_a_permission_set_are_told_apart(aws: Aws) ->
     sets.put(Row(DATA, arn, "USER", store.user("carol")))
     names = {name for _, _, name in observe(aws, aws.reader(), ASSIGNMENT)}
     assert names == {f"user:{store.user('bob')}", f"group:{store.group('auditors')}"}
+
+
+def test_a_group_that_the_run_has_looked_up_is_shown_by_its_name(aws: Aws) -> None:
+    store, sets = aws.local.identity_store, aws.local.assignments
+    arn = sets.permission_set("ReadOnlyAccess")
+    sets.put(Row(PAYMENTS, arn, "GROUP", store.group("auditors")))
+    reader = aws.reader()
+    reader.canonical(aws.system.item({"group": "auditors"})[0])
+    assert {name for _, _, name in observe(aws, reader, ASSIGNMENT)} == {"auditors"}
 
 
 def test_a_membership_says_since_when(aws: Aws) -> None:

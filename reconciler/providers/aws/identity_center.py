@@ -169,8 +169,9 @@ class IdentityCenter:
         return self._users.get((attribute, value), ask) or None
 
     def names(self) -> dict[str, str]:
-        """Names of the users that were looked up so far, by id."""
-        return {user: name for (_, name), user in self._users.known().items() if user}
+        """Names of the users and groups that were looked up so far, by id."""
+        groups = {group.id: group.name for group in self._groups.known().values()}
+        return groups | {user: name for (_, name), user in self._users.known().items() if user}
 
     def assignments(self, account: str, permission_set: Named) -> Iterator[tuple[str, str]]:
         """(USER or GROUP, id) of every direct holder of a permission set in an account."""
@@ -181,9 +182,10 @@ class IdentityCenter:
             "PaginationConfig": _PAGE,
         }
         found = pages(self._clients.sso_admin, "list_account_assignments", **arguments)
-        for page in found:
-            for row in member(page, "AccountAssignments"):
-                yield member(row, "PrincipalType"), member(row, "PrincipalId")
+        with self._sought(f"read assignments of {permission_set.name} in account {account}"):
+            for page in found:
+                for row in member(page, "AccountAssignments"):
+                    yield member(row, "PrincipalType"), member(row, "PrincipalId")
 
     def memberships(self, group: Named) -> Iterator[Membership]:
         arguments: dict[str, Any] = {
@@ -191,7 +193,8 @@ class IdentityCenter:
             "GroupId": group.id,
             "PaginationConfig": _PAGE,
         }
-        for page in pages(self._clients.identity_store, "list_group_memberships", **arguments):
-            for row in member(page, "GroupMemberships"):
-                user = member(member(row, "MemberId"), "UserId")
-                yield Membership(member(row, "MembershipId"), user, row.get("CreatedAt"))
+        with self._sought(f"read the members of {group.name}"):
+            for page in pages(self._clients.identity_store, "list_group_memberships", **arguments):
+                for row in member(page, "GroupMemberships"):
+                    user = member(member(row, "MemberId"), "UserId")
+                    yield Membership(member(row, "MembershipId"), user, row.get("CreatedAt"))
