@@ -195,11 +195,22 @@ def test_a_token_that_signs_nobody_in_is_an_error(
 
 def test_our_own_permission_cannot_be_lowered_and_the_refusal_says_why(desk: Desk) -> None:
     admin = {"global": True, "permission": "sys-admin"}
-    for restores in ("", "licensed-user"):
+    for restores, why in (
+        ("", "nobody may take away or lower the permission that they act by"),
+        ("licensed-user", "would lower the permission that the token's user acts by"),
+    ):
         error = desk.take("user:reconciler", admin, restores)
         assert "HTTP 409" in error
-        assert "nobody may take away or lower the permission that they act by" in error
+        assert why in error
     assert desk.local.table.role(INSTANCE, Holder("users", "reconciler")) == "SYS_ADMIN"
+
+
+def test_a_conflict_while_giving_does_not_speak_of_taking_away(desk: Desk) -> None:
+    fail(desk.faults, "bitbucket-dc", "PUT *", 409)
+    error = desk.give("user:alice")
+    assert "HTTP 409" in error
+    assert "another change was under way" in error
+    assert "take away" not in error
 
 
 def test_a_full_licence_says_so(desk: Desk) -> None:

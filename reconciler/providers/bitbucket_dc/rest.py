@@ -37,6 +37,8 @@ _HINTS = {
 _WRITE_HINTS = {
     403: "that would exceed the licence, or lower the permission that the token's user acts by",
     404: "check the name of the user or group in directory/",
+    409: "that would lower the permission that the token's user acts by, or another change was "
+    "under way; plan again",
 }
 
 
