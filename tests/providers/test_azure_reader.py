@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import ProviderError, UnknownPrincipal
+from reconciler.errors import NotFound, ProviderError, UnknownPrincipal
 from reconciler.model import Entitlement, Observed, Subject, SubjectKind
 from reconciler.providers.azure.system import Azure
 from reconciler.sandbox.azure import LocalAzure, seed
@@ -180,12 +180,27 @@ def test_a_custom_role_of_one_resource_group_is_found(tenant: Tenant) -> None:
     assert tenant.system.open_reader(no_pace).canonical(entitlement).role == "Settlement Operator"
 
 
-def test_an_unknown_role_is_an_error_with_the_nearest_right_one(tenant: Tenant) -> None:
+def test_an_unknown_role_is_not_found_and_the_nearest_one_is_a_question(tenant: Tenant) -> None:
+    """Never an order: the nearest name may be that of a stronger role."""
     entitlement = tenant.entitlement({"scope": seed.RG_PAYMENTS, "role": "Contributer"})
-    with pytest.raises(
-        ProviderError, match=r"find the role 'Contributer' at .* write 'Contributor'"
-    ):
+    with pytest.raises(NotFound, match="find the role 'Contributer' at") as failed:
         tenant.system.open_reader(no_pace).canonical(entitlement)
+    assert failed.value.cause == (
+        "no role of that name can be assigned at this scope; did you mean 'Contributor'?"
+    )
+
+
+def test_a_role_that_the_robot_may_not_look_up_is_not_called_missing(tenant: Tenant) -> None:
+    tenant.faults.arm(Fault("azure", "GET *roleDefinitions[?]*", FaultKind.STATUS, 403))
+    with pytest.raises(ProviderError, match="403") as failed:
+        tenant.system.open_reader(no_pace).canonical(tenant.entitlement())
+    assert not isinstance(failed.value, NotFound)
+
+
+def test_the_role_of_the_documentation_is_there_to_try(tenant: Tenant) -> None:
+    item = {"scope": seed.EXPORTS, "role": "storage blob data reader"}
+    found = tenant.system.open_reader(no_pace).canonical(tenant.entitlement(item))
+    assert found.role == "Storage Blob Data Reader"
 
 
 def test_a_name_that_two_roles_have_needs_the_id(tenant: Tenant) -> None:

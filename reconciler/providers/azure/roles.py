@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from reconciler.errors import ProviderError
+from reconciler.errors import NotFound, ProviderError
 from reconciler.providers.azure.once import Once
 from reconciler.providers.azure.scopes import root
 from reconciler.providers.azure.session import Session
@@ -30,7 +30,8 @@ class Roles:
         self._lists: Once[tuple[Role, ...]] = Once()
 
     def named(self, scope: str, role: str) -> Role:
-        """The role by name, in any case, or by GUID. Raises ProviderError."""
+        """The role by name, in any case, or by GUID. Raises ProviderError, NotFound where
+        the whole list has no such role."""
         known = self._list(root(scope))
         wanted = role.casefold()
         found = [r for r in known if wanted in (r.guid, r.name.casefold())]
@@ -41,8 +42,11 @@ class Roles:
             guids = ", ".join(r.guid for r in found)
             problem = f"{len(found)} roles have this name; write the id of one: {guids}"
         else:
+            # A question: what is nearest in spelling may well allow more.
             close = get_close_matches(role, [r.name for r in known], n=1)
-            problem = f"there is none; write {close[0]!r}" if close else "there is none"
+            maybe = f"; did you mean {close[0]!r}?" if close else ""
+            problem = f"no role of that name can be assigned at this scope{maybe}"
+            raise NotFound(self._session.name, action, problem)
         raise ProviderError(self._session.name, action, problem)
 
     def name(self, at: str, guid: str) -> str:

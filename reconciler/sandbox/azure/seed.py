@@ -121,6 +121,11 @@ ROLES = (
         "Allows for read, write and delete access to Azure Storage blob containers and data.",
     ),
     RoleDefinition(
+        "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+        "Storage Blob Data Reader",
+        "Allows for read access to Azure Storage blob containers and data.",
+    ),
+    RoleDefinition(
         SETTLEMENT_OPERATOR,
         "Settlement Operator",
         "Restarts the settlement batch.",
