@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -18,19 +19,22 @@ import click
 from reconciler.errors import InputError
 from reconciler.sandbox import background
 from reconciler.sandbox.faults import Fault, FaultKind
-from reconciler.sandbox.home import Running, find
+from reconciler.sandbox.home import HOME_VARIABLE, Running, find
 from reconciler.sandbox.process import Sandbox
+from reconciler.sandbox.systems import served
 
 Function = Callable[..., Any]
+
+_HOME = Path(".sandbox")
 
 
 def _home_option(function: Function) -> Function:
     return click.option(
         "--home",
         type=click.Path(file_okay=False, path_type=Path),
-        default=Path(".sandbox"),
+        default=_HOME,
         show_default=True,
-        envvar="RECONCILER_SANDBOX_HOME",
+        envvar=HOME_VARIABLE,
         show_envvar=True,
         help="Where it keeps its files.",
     )(function)
@@ -64,7 +68,7 @@ def command(ctx: click.Context) -> None:
 @_what_to_serve
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)
 def serve(
-    home: Path = Path(".sandbox"),
+    home: Path = _HOME,
     port: int = 0,
     systems: Sequence[str] = (),
     until_stdin_closes: bool = False,
@@ -95,7 +99,9 @@ def start(home: Path, port: int, systems: Sequence[str]) -> None:
     """
     running = background.start(home, systems, port)
     _tell(running)
-    click.echo(f"Process {running.pid}; `reconciler sandbox stop` ends it.")
+    usual = home.resolve() == Path(os.environ.get(HOME_VARIABLE) or _HOME).resolve()
+    where = "" if usual else f" --home {shlex.quote(str(home))}"
+    click.echo(f"Process {running.pid}; `reconciler sandbox stop{where}` ends it.")
 
 
 @command.command()
@@ -152,14 +158,16 @@ def fault(
     \b
     Example: reconciler sandbox fault azure --match 'GET *' --status 429 --retry-after 1 --times 2
     """
-    if sum(given is not None for given in (status, delay, cut)) != 1:
-        raise InputError(
-            "a fault is one thing; write one of --status, --delay, --half, --drop, --empty"
-        )
+    running = find(home)
+    served(running.systems, system)
+    given = sum(option is not None for option in (status, delay, cut))
+    if given != 1:
+        what = "a fault is one thing" if given else f"it is not said what goes wrong with {system}"
+        raise InputError(f"{what}; write one of --status, --delay, --half, --drop, --empty")
     if retry_after is not None and status is None:
         raise InputError("--retry-after goes with an answer; write --status 429 beside it")
     kind = FaultKind(cut or ("status" if status else "delay"))
-    find(home).control.arm(
+    running.control.arm(
         Fault(system, match, kind, status or 503, delay or 0.0, retry_after, times, skip)
     )
     click.echo(f"Armed: {kind} for the next {times} of {system} {match!r}.")
@@ -185,7 +193,10 @@ def calls(home: Path, system: str, form: str, count: bool) -> None:
 @command.command()
 @_home_option
 def reset(home: Path) -> None:
-    """Put every local system back to how it was seeded; forget faults and calls."""
+    """Put every local system back to how it was seeded.
+
+    Armed faults and the calls that came are forgotten, too.
+    """
     find(home).control.reset()
     click.echo("Everything is as it was seeded.")
 

@@ -22,6 +22,7 @@ from reconciler.planning.timeline import Directory
 from reconciler.providers.base import Outcome
 from reconciler.repository import cache
 from reconciler.repository.load import Loaded, load, older
+from reconciler.repository.uncommitted import uncommitted
 
 FAILED, WRONG_INPUT, HELD, PENDING = 1, 2, 3, 10
 
@@ -48,6 +49,7 @@ class Session:
         )
         for problem in loaded.problems:
             click.echo(str(problem), err=True)
+        _tell_uncommitted(root, loaded.commit)
         if loaded.configuration is None:
             raise InputError("reconciler.yaml has never been valid; nothing can be done before")
         systems = {s.system.name: s for s in loaded.configuration.systems}
@@ -116,3 +118,12 @@ class Session:
         if self.problems:
             return WRONG_INPUT
         return HELD if plan.held else 0
+
+
+def _tell_uncommitted(root: Path, commit: str) -> None:
+    if found := uncommitted(root):
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        click.echo(
+            f"note: commit {commit[:12]} is what counts; not in it: {', '.join(found[:3])}{more}",
+            err=True,
+        )

@@ -260,7 +260,9 @@ def test_22_a_group_of_the_directory_is_its_members(company: Company) -> None:
 
 def test_23_what_is_not_committed_is_not_granted(company: Company) -> None:
     company.write(G, grant(ALICE, GCP))
-    assert company.plan().changes == []
+    result = company.plan()
+    assert (result.code, result.changes) == (0, [])
+    assert f"not in it: {G}" in result.err
 
 
 def test_24_a_shallow_clone_is_refused_with_the_depth_to_set(
@@ -304,7 +306,7 @@ def test_27_a_folder_that_is_no_access_repository_is_a_clear_error(
     (tmp_path / "empty").mkdir()
     result = company.run(command, cwd=tmp_path / "empty")
     assert result.code == 2
-    assert len(result.err.strip().splitlines()) == 1
+    assert len(result.err.strip().splitlines()) == 1, result.err
 
 
 def test_28_rule_4_somebody_who_cannot_be_looked_up_now_keeps_what_git_gives(
