@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.sandbox.faults import Call, Fault, FaultKind
 from reconciler.sandbox.local import Row
-from reconciler.sandbox.systems import call_names
+from reconciler.sandbox.systems import served
 
 
 class Controlled(Protocol):
@@ -99,11 +99,10 @@ def _asked_system(sandbox: Controlled, environ: dict[str, Any]) -> str:
 
 
 def _known(sandbox: Controlled, system: str) -> None:
-    here = call_names(sandbox.names)
-    if system not in here:
-        raise _Refused(
-            HTTPStatus.BAD_REQUEST, f"{system!r} is not served here; write one of {', '.join(here)}"
-        )
+    try:
+        served(sandbox.names, system)
+    except InputError as e:
+        raise _Refused(HTTPStatus.BAD_REQUEST, str(e)) from e
 
 
 @dataclass(frozen=True, slots=True)

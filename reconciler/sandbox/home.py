@@ -19,6 +19,8 @@ from typing import IO
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.sandbox.control import Control
 
+HOME_VARIABLE = "RECONCILER_SANDBOX_HOME"  # which home the commands mean without --home
+
 _IGNORED = "# everything here is made again by `reconciler sandbox`\n*\n"
 
 # What a person's shell may hold and an SDK would use beside, or instead of, ours.
@@ -62,13 +64,18 @@ class Running:
 
 @contextmanager
 def held(home: Path) -> Iterator[None]:
-    """Make the home and keep every other sandbox out of it. Raises InputError if one is there.
+    """Make the home and keep every other sandbox out of it. Raises InputError if one is there, or
+    if it cannot be made.
 
     The kernel drops the lock with the process, so a crash leaves no stale one.
     """
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (home / ".gitignore").write_text(_IGNORED)
-    with (home / "lock").open("w") as lock:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (home / ".gitignore").write_text(_IGNORED)
+        lock = (home / "lock").open("w")
+    except OSError as e:
+        raise InputError(f"cannot write to {home}: {e.strerror}; give another --home") from e
+    with lock:
         if not _locked(lock):
             raise InputError(
                 f"a sandbox is running in {home} already; "
@@ -105,9 +112,11 @@ def is_held(home: Path) -> bool:
 @contextmanager
 def described(running: Running) -> Iterator[None]:
     """The home's files, there exactly while the sandbox answers."""
+    # A shell goes on to the access repository, where `.sandbox` would be another one.
+    exported = {**running.env, HOME_VARIABLE: str(running.home)}
     files = {
         running.env_file: f"unset {' '.join(_REAL)}\n"
-        + "".join(f"export {k}={shlex.quote(v)}\n" for k, v in running.env.items()),
+        + "".join(f"export {k}={shlex.quote(v)}\n" for k, v in exported.items()),
         running.home / "sandbox.json": json.dumps(
             {
                 "pid": running.pid,

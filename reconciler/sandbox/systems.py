@@ -31,6 +31,13 @@ def call_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(door for name in names for door in (name, *_SIDE_DOORS.get(name, ())))
 
 
+def served(names: Sequence[str], system: str) -> None:
+    """Raises InputError unless faults and calls of one of these systems go by this name."""
+    here = call_names(names)
+    if system not in here:
+        raise InputError(f"{system!r} is not served here; write one of {', '.join(here)}")
+
+
 def chosen(names: Sequence[str]) -> tuple[str, ...]:
     """`names` once each, in the order of the list; all of them when none is given.
 

@@ -63,7 +63,8 @@ def test_a_fault_is_armed_hits_once_and_is_shown_among_the_calls(folder: Path) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("fault", "bitbucket"), "write one of --status, --delay, --half, --drop, --empty"),
+        (("fault", "bitbucket"), "not said what goes wrong with bitbucket; write one of --status"),
+        (("fault", "nope"), "'nope' is not served here; write one of bitbucket, bitbucket-dc"),
         (("fault", "bitbucket", "--status", "500", "--half"), "a fault is one thing"),
         (("fault", "bitbucket", "--half", "--retry-after", "1"), "write --status 429 beside it"),
         (("fault", "oracle", "--half"), "'oracle' is not served here; write one of bitbucket"),
@@ -80,6 +81,36 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_shell_that_went_on_to_the_access_repository_still_finds_the_sandbox(
+    folder: Path,
+) -> None:
+    script = f"source .sandbox/env && cd .sandbox/access && {' '.join(COMMAND)} calls --format json"
+    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_hint_how_to_stop_it_works_from_where_it_is_printed(tmp_path: Path) -> None:
+    said = sandbox(tmp_path, "start", "--home", "my home", "bitbucket").stdout
+    try:
+        assert "`reconciler sandbox stop --home 'my home'` ends it." in said
+    finally:
+        background.stop(tmp_path / "my home")
+
+
+def test_a_home_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")  # refused to root, too
+    done = sandbox(tmp_path, "start", "--home", "file/home", "bitbucket")
+    assert done.returncode == 2
+    assert f"cannot write to {tmp_path}/file/home: Not a directory; give another" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_no_line_of_the_overview_is_cut(tmp_path: Path) -> None:
+    overview = sandbox(tmp_path, "--help").stdout.partition("\nCommands:")[2]
+    assert "reset  Put every local system back to how it was seeded." in overview
+    assert "..." not in overview
 
 
 def test_without_a_sandbox_every_command_says_how_to_start_one(tmp_path: Path) -> None:
