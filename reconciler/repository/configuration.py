@@ -28,7 +28,7 @@ FILE = "reconciler.yaml"
 LOOKBACK = timedelta(days=30)
 
 # What every system may set; the rest of its keys are its provider's.
-_COMMON = frozenset(("provider", "mode", "rate", "concurrency", "exclusive"))
+_COMMON = ("provider", "mode", "rate", "concurrency", "exclusive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
     for name, fields in data["systems"].items():
         if isinstance(fields, dict) and isinstance(fields.get("provider"), str):
             own = {key: value for key, value in fields.items() if key not in _COMMON}
-            system = _connected(name, fields["provider"], own, tree, schemas, problems)
+            common = tuple(key for key in _COMMON if key not in fields)
+            system = _connected(name, fields["provider"], own, common, tree, schemas, problems)
             if system is not None:
                 known[name] = Known(fields["provider"], system)
                 settings[name] = [fields["provider"], own]
@@ -80,6 +81,7 @@ def _connected(
     name: str,
     provider: str,
     settings: dict[str, Any],
+    common: tuple[str, ...],
     tree: Tree,
     schemas: Path,
     problems: list[Problem],
@@ -94,7 +96,7 @@ def _connected(
     found = checker(schemas, provider, "settings")
     settings = found.typed(settings)
     if not found.accepts(settings):
-        problems.extend(wrong(found, settings, tree, ("systems", name)))
+        problems.extend(wrong(found, settings, tree, ("systems", name), common))
         return None
     try:
         return providers.connect(provider, name, settings)

@@ -44,11 +44,14 @@ class Grammar:
         return f"{digest(self.schemas)}:{self.settings}"
 
 
-def wrong(found: Checker, data: object, tree: Tree, at: tuple[str | int, ...]) -> list[Problem]:
-    """Word what the gate refused. Its verdict stands even if nobody can say why."""
+def wrong(
+    found: Checker, data: object, tree: Tree, at: tuple[str | int, ...], also: tuple[str, ...] = ()
+) -> list[Problem]:
+    """Word what the gate refused. Its verdict stands even if nobody can say why. `also` are keys
+    that may be written at `at` and that another schema judges."""
     from reconciler.repository.wording import problems
 
-    worded = problems(found.schema, data, tree, at)
+    worded = problems(found.schema, data, tree, at, also)
     if worded:
         return worded
     said = next(iter(found.gate.iter_errors(data))).message

@@ -10,7 +10,7 @@ from reconciler.errors import Problem
 from reconciler.model import Bundle, BundleRef, Grant, Item, SubjectRef
 from reconciler.repository.grammar import Grammar, wrong
 from reconciler.repository.items import access
-from reconciler.repository.times import instant, length
+from reconciler.repository.times import LAST, Beyond, instant, length
 from reconciler.repository.tree import Tree
 from reconciler.repository.words import nearest, shown
 
@@ -108,6 +108,8 @@ def _parsed(
         if all(p.position != spot for p in problems):
             what = f"`{key}` is `{shown(text)}`: {e}"
             fix = "write a length such as `8h`" if key == "duration" else "write a time that exists"
+            if isinstance(e, Beyond):
+                fix = f"write a year before {LAST}"
             problems.append(Problem(spot, what, fix, "time"))
         return None
 

@@ -9,7 +9,7 @@ from reconciler.errors import ItemError, Problem
 from reconciler.model import BundleRef, Item, Position
 from reconciler.repository.grammar import Grammar, Known, wrong
 from reconciler.repository.tree import Tree
-from reconciler.repository.words import did_you_mean, shown, ticked
+from reconciler.repository.words import absent_system, did_you_mean, shown, ticked
 
 Keys = tuple[str | int, ...]
 
@@ -113,7 +113,7 @@ def did_you_mean_key(fields: dict[str, Any], wanted: tuple[str, ...]) -> str:
 
 
 def _unknown_system(name: object, tree: Tree, at: Keys, grammar: Grammar) -> Problem:
-    fix = did_you_mean(str(name), grammar.systems)
+    fix = absent_system(str(name), grammar.systems)
     if not fix:
         known = ticked(grammar.systems)
         fix = f"write {known}, or add it to reconciler.yaml" if known else "add it there"

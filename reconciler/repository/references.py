@@ -9,7 +9,7 @@ from reconciler.errors import Problem
 from reconciler.model import BundleRef, DirectoryPage, Grant, Group, Person, Position, Service
 from reconciler.repository.rows import Mentions
 from reconciler.repository.tree import Tree
-from reconciler.repository.words import did_you_mean
+from reconciler.repository.words import absent_system, did_you_mean
 
 
 def strange(grant: Grant, names: Names) -> bool:
@@ -159,6 +159,6 @@ def _unknown(page: DirectoryPage, names: Names) -> Iterator[_Finding]:
 def _systems(at: Keys, accounts: Iterable[tuple[str, object]], names: Names) -> Iterator[_Finding]:
     for system, _ in accounts:
         if system not in names.systems:
-            fix = did_you_mean(system, names.systems) or "add it there, or remove the account"
+            fix = absent_system(system, names.systems) or "add it there, or remove the account"
             what = f"there is no system `{system}` in reconciler.yaml"
             yield (*at, "accounts", system), what, fix, "unknown-system"

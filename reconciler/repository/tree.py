@@ -35,10 +35,14 @@ DEEPEST = 20
 Spot = tuple[Any, Any, Any]  # mark of the key (or None), mark of the value, what is within
 _LOST: Final = object()  # a key whose value is dropped: a duplicate, a merge
 _EXPECTED: Final = object()  # a mapping waits for its next key
+_INDENT = "indent with spaces, as the line above"
 _HINTS = (
-    ("found character that cannot start any token", "indent with spaces and quote the value"),
+    ("found character that cannot start any token", "quote the value"),
     ("mapping values are not allowed", "quote a value that contains `: `, or mend the indentation"),
-    ("did not find expected key", "mend the indentation, or quote the value"),
+    ("did not find expected key", f"{_INDENT}, or quote the value"),
+    ("did not find expected '-'", _INDENT),
+    ("did not find expected <document start>", _INDENT),
+    ("found a tab character", _INDENT),
     ("could not find expected ':'", "write `key: value`"),
     ("found unexpected end of stream", "close the quote"),
     ("did not find expected ',' or", "close the bracket"),
@@ -79,7 +83,7 @@ class Tree:
 
 def build(text: str, path: str) -> Tree:
     """Never raises for the text's sake: what is wrong with it is in `problems`."""
-    builder = _Builder(path, text.count("\n") + 1)
+    builder = _Builder(path, text)
     try:
         builder.run(CParser(text))
     except MarkedYAMLError as e:
@@ -101,8 +105,8 @@ def _index(key: object, within: object) -> bool:
 
 
 class _Builder:
-    def __init__(self, path: str, lines: int) -> None:
-        self.path, self.lines = path, lines
+    def __init__(self, path: str, text: str) -> None:
+        self.path, self.lines, self.text = path, text.count("\n") + 1, text
         self.problems: list[Problem] = []
         self.sound = True
         self.top: list[Any] = []
@@ -214,11 +218,17 @@ class _Builder:
         fix = next((fix for start, fix in _HINTS if start in said), "mend the line")
         context = f" {error.context}" if error.context else ""
         mark = error.problem_mark or error.context_mark
+        if mark is not None and self.indented_by_tab(mark.line):
+            fix = _INDENT
         past_the_end = mark is not None and mark.line >= self.lines
         if error.context_mark and (past_the_end or "end of stream" in said):
             mark = error.context_mark  # where the quote or bracket opens, not where the file ends
         self.refuse(mark, f"not YAML: {said}{context}", fix, "yaml-syntax")
         self.sound = False
+
+    def indented_by_tab(self, line: int) -> bool:
+        there = self.text.split("\n")[line : line + 1]
+        return any("\t" in one[: len(one) - len(one.lstrip())] for one in there)
 
     def refuse(self, mark: Any, what: str, fix: str, rule: str) -> None:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -22,7 +22,7 @@ from reconciler.errors import Problem
 from reconciler.repository.characters import name_of
 from reconciler.repository.scalars import resolve
 from reconciler.repository.schemas import Schema
-from reconciler.repository.times import trouble
+from reconciler.repository.times import too_long, trouble
 from reconciler.repository.tree import Tree
 from reconciler.repository.words import did_you_mean, nearest, shown, ticked
 
@@ -57,10 +57,12 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 Exact = extend(Draft202012Validator, {"pattern": _pattern})
 
 
-def problems(schema: Schema, data: Any, tree: Tree, at: Keys = ()) -> list[Problem]:
+def problems(
+    schema: Schema, data: Any, tree: Tree, at: Keys = (), also: Sequence[str] = ()
+) -> list[Problem]:
     """What is wrong with `data`, the part of the tree at `at`; not empty exactly when the schema
-    refuses it."""
-    wording = _Wording(schema, tree, at, Slips())
+    refuses it. `also` may be written there too, and was judged elsewhere."""
+    wording = _Wording(schema, tree, at, Slips(), also)
     found = {p: None for e in Exact(schema).iter_errors(data) for p in wording.of(e)}
     explained = wording.slips.explained()
     return sorted(problem for problem in found if problem not in explained)
@@ -78,8 +80,10 @@ class Slips:
 
 
 class _Wording:
-    def __init__(self, schema: Schema, tree: Tree, at: Keys, slips: Slips) -> None:
-        self.schema, self.tree, self.at, self.slips = schema, tree, at, slips
+    def __init__(
+        self, schema: Schema, tree: Tree, at: Keys, slips: Slips, also: Sequence[str] = ()
+    ) -> None:
+        self.schema, self.tree, self.at, self.slips, self.also = schema, tree, at, slips, also
 
     def of(self, error: ValidationError) -> Iterator[Problem]:
         keys: Keys = (*self.at, *error.absolute_path)
@@ -87,7 +91,7 @@ class _Wording:
         if "propertyNames" in error.absolute_schema_path:
             name = str(error.instance)
             what = f"`{shown(name)}` is no {self.called(error.schema, 'name')}"
-            fix = self.example(error.schema)
+            fix = self.example(error.schema, ())
             yield self.problem((*keys, name), what, fix, "invalid-name", of_key=True)
         elif key in ("oneOf", "anyOf"):
             yield from self.choice(error, keys)
@@ -101,6 +105,7 @@ class _Wording:
 
     def unknown_keys(self, error: ValidationError, keys: Keys) -> Iterator[Problem]:
         known = list(error.schema.get("properties", {}))
+        known += self.also if keys == self.at else ()
         for name in error.instance:
             if name not in known:
                 near = nearest(name, [key for key in known if key not in error.instance])
@@ -187,12 +192,14 @@ class _Wording:
             known = [str(v) for v in _listed(wanted)]
             hint = did_you_mean(str(value), known) or f"write {ticked(known)}"
             return f"{now}, which is not known here", hint, "unknown-value"
+        if key == "minLength" and "pattern" in error.schema:
+            return self.pattern(error, now)  # the form says more than the length
         if key in _LENGTHS:
-            what = f"{now}: {len(value)} characters" if value else now
-            return what, f"write {_LENGTHS[key]} {wanted} characters", "length"
+            what = f"{now}: {_counted(len(value), 'character')}" if value else now
+            return what, f"write {_LENGTHS[key]} {_counted(wanted, 'character')}", "length"
         if key in _COUNTS or key == "maxProperties":
             fix = f"write {_COUNTS.get(key, 'at most')} {wanted}"
-            return f"{self.name(keys)} has {len(value)} entries", fix, "count"
+            return f"{self.name(keys)} has {_counted(len(value), 'entry', 'entries')}", fix, "count"
         if key in _BOUNDS or key == "exclusiveMaximum":
             return now, f"write {_BOUNDS.get(key, 'less than')} {wanted}", "range"
         if key == "uniqueItems":
@@ -203,17 +210,22 @@ class _Wording:
             return self.pattern(error, now)
         if key == "dependentRequired":
             return f"{self.name(keys)}: {error.message}", "add what is missing", "missing-key"
-        return f"{now}: {shown(error.message)}", self.example(error.schema), "invalid"
+        return f"{now}: {shown(error.message)}", self.example(error.schema, keys), "invalid"
 
     def pattern(self, error: ValidationError, now: str) -> tuple[str, str, str]:
         value, title = error.instance, self.called(error.schema, "right value")
+        fix = self.example(error.schema, (*self.at, *error.absolute_path))
+        if not value:
+            return now, fix, "pattern"
         if title.startswith("time") and (why := trouble(value)):
-            return f"{now}, {why}", self.example(error.schema), "time"
+            return f"{now}, {why}", fix, "time"
+        if title.startswith("length of time") and too_long(value):
+            return f"{now}, which is longer than anything here can last", fix, "time"
         foreign = next((c for c in value if not c.isascii()), "")
         if foreign and unicodedata.category(foreign)[0] in "LMN":
             what = f"{now}, with a letter that is not ASCII: {name_of(foreign)}"
-            return what, self.example(error.schema), "not-ascii"
-        return f"{now}, which is no {title}", self.example(error.schema), "pattern"
+            return what, fix, "not-ascii"
+        return f"{now}, which is no {title}", fix, "pattern"
 
     def problem(
         self, keys: Keys, what: str, fix: str, rule: str, *, of_key: bool = False
@@ -244,10 +256,13 @@ class _Wording:
         return f"{self.name(keys)} is `{shown(value)}`"
 
     def called(self, schema: Schema, otherwise: str) -> str:
-        return str(self.resolved(schema).get("title", otherwise))
+        """The title as a word within a sentence: an editor shows it with a capital."""
+        title = str(self.resolved(schema).get("title", otherwise))
+        return title if title[:2].isupper() else title[:1].lower() + title[1:]
 
-    def example(self, schema: Schema) -> str:
-        found = self.resolved(schema)
+    def example(self, schema: Schema, keys: Keys) -> str:
+        here = self.properties_at(keys[:-1]).get(str(keys[-1]), {}) if keys else {}
+        found = here if "examples" in here else self.resolved(schema)
         if found.get("examples"):
             return f"write it like `{self.sample(found)}`"
         described = found.get("description", "").split(". ")[0].rstrip(".")
@@ -278,6 +293,10 @@ def _spelled(keys: Keys) -> str:
     for key in keys:
         found += f"[{key}]" if isinstance(key, int) else f".{shown(key)}" if found else shown(key)
     return found
+
+
+def _counted(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 def _listed(value: Any) -> list[Any]:

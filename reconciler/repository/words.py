@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from reconciler.providers import PROVIDERS
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A fix, "" when no right word is near."""
     near = nearest(word, known)
     return f"did you mean `{near}`?" if near else ""
+
+
+def absent_system(name: str, known: Iterable[str]) -> str:
+    """A fix for a system that reconciler.yaml lacks, "" when nothing can be guessed. Another
+    vendor's product is no slip of the pen."""
+    if name in PROVIDERS:
+        return "add it under `systems:` in reconciler.yaml"
+    return did_you_mean(name, known)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -87,6 +87,13 @@ MISTAKES = [
      ["5:19: `guards.percent` is `101`; write at most 100"]),
     (CONFIGURATION + "lookback: 0d\n",
      ["5:11: `lookback` is `0d`: it is no time at all; write `30d`"]),
+    (CONFIGURATION + "lookback: 30\n",
+     ["5:11: `lookback` is `30`, which is no length of time; write it like `30d`"]),
+    ("systems: {g: {provider: bitbucket-dc, url: 'https://b.example.com', mood: report}}\n",
+     ["1:69: unknown key `mood`; did you mean `mode`?"]),
+    ("systems: {g: {provider: gcp, mode: report, zzz: x}}\n",
+     ["1:44: unknown key `zzz`; write one of `endpoint`, `projects`, `rate`, "
+      "`concurrency` or `exclusive`"]),
     (CONFIGURATION + "protect: [x]\n", ["5:1: unknown key `protect`; did you mean `protected`?"]),
 ]  # fmt: skip
 

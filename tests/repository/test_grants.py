@@ -98,7 +98,13 @@ MISTAKES = [
      "9:10: `expires` is `2026-02-30T18:00:00Z`: day is out of range for month; "
      "write a time that exists"),
     ("a time outside the calendar", END, "expires: 9999-12-31T23:59:59-12:00",
-     "9:10: `expires` is `9999-12-31T23:59:59-12:00`: it is outside the calendar; "
+     "9:10: `expires` is `9999-12-31T23:59:59-12:00`: it is beyond what a calendar here "
+     "can hold; write a year before 9000"),
+    ("a start that nobody will see", "starts: 2026-12-01T09:00:00Z", "starts: 9000-01-01T00:00:00Z",
+     "10:9: `starts` is `9000-01-01T00:00:00Z`: it is beyond what a calendar here can hold; "
+     "write a year before 9000"),
+    ("a time before all calendars", "starts: 2026-12-01T09", "starts: 0001-01-01T00:00:00+12:00 #",
+     "10:9: `starts` is `0001-01-01T00:00:00+12:00`: it is outside the calendar; "
      "write a time that exists"),
     ("an end before the start", END, "expires: 2026-12-01T09:00:00Z",
      "9:10: `expires` is `2026-12-01T09:00:00Z`, not after `starts`; write a later time"),
@@ -113,6 +119,13 @@ MISTAKES = [
      "9:11: `duration` is `0h`: it is no time at all; write a length such as `8h`"),
     ("a duration in words", END, "duration: 8 hours",
      "9:11: `duration` is `8 hours`, which is no length of time; write it like `8h`"),
+    ("no duration", END, "duration:",
+     "9:10: `duration` is empty; write it like `8h`"),
+    ("a short duration", END, "duration: 8",
+     "9:11: `duration` is `8`, which is no length of time; write it like `8h`"),
+    ("a duration without end", END, "duration: 999999999d",
+     "9:11: `duration` is `999999999d`, which is longer than anything here can last; "
+     "write it like `8h`"),
     ("a duration of years", END, "duration: 9999d",
      "9:11: `duration` is `9999d`: it is longer than 3660 days; write a length such as `8h`"),
     ("a Cyrillic letter", "alice@", "\u0430lice@",
@@ -143,7 +156,13 @@ MISTAKES = [
     ("an unknown system", "system: gcp", "system: gpc",
      "3:13: there is no system `gpc` in reconciler.yaml; did you mean `gcp`?"),
     ("an empty role", "role: Reader", "role:",
-     "8:10: `access[1].role` is empty; write at least 1 characters"),
+     "8:10: `access[1].role` is empty; write at least 1 character"),
+    ("an odd slug", "access:",
+     "access:\n  - {system: bitbucket-dc, project: PAY, repository: a b, permission: read}",
+     "3:54: `access[0].repository` is `a b`, which is no repository; write it like `payments-api`"),
+    ("another vendor's product", "system: gcp", "system: bitbucket",
+     "3:13: there is no system `bitbucket` in reconciler.yaml; "
+     "add it under `systems:` in reconciler.yaml"),
     ("a key beside a bundle", "access:", "access:\n  - {bundle: b, role: x}",
      "3:17: `role` beside `bundle`; write the bundle as an entry of its own: `- bundle: NAME`"),
     ("an item that is text", "access:", "access:\n  - payments-oncall",

@@ -76,6 +76,26 @@ def test_what_is_refused_is_refused_at_its_place(text: str | bytes, place: str, 
 @pytest.mark.parametrize(
     "text",
     [
+        "a:\n\t- b\n",
+        "a:\n  - b: 1\n\t  c: 2\n",
+        "access:\n  - system: gcp\n  project: x\n",
+        "a:\n  - b: 1\n    c: 2\n   d: 3\n",
+        "  a: 1\nb: 2\n",
+    ],
+)
+def test_a_tab_or_a_wrong_indentation_says_how_to_indent(text: str) -> None:
+    [problem] = tree.build(text, "a.yaml").problems
+    assert problem.fix == "indent with spaces, as the line above"
+
+
+def test_a_sign_that_yaml_keeps_for_itself_says_to_quote() -> None:
+    [problem] = tree.build("a: @x\n", "a.yaml").problems
+    assert problem.fix == "quote the value"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         pytest.param("a: 1\r\nb: 2\r\n", id="CRLF"),
         pytest.param("---\na: 1\n", id="one explicit document"),
         pytest.param("a: 1\n...\n", id="an explicit end"),
