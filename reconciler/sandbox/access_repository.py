@@ -6,6 +6,7 @@ Overwrites only what it wrote itself, so that what a person tried there is kept.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from reconciler.sandbox.systems import account
 from reconciler.templates import Forge, Project, access_repository, editor_schemas
 
 _HEAD = "# Written by `reconciler sandbox`. The systems are local, and all in `mode: enforce`.\n"
+_LOCAL = "127.0.0.1:"  # an address of ours has it
 _AUTHOR = ("-c", "user.name=reconciler sandbox", "-c", "user.email=sandbox@example.com")
 # Nothing of the person's own git set-up may sign, hook or rename what is made here.
 _PLAIN = (
@@ -35,22 +37,76 @@ _PLAIN = (
 def write_access_repository(path: Path, served: Mapping[str, Served]) -> None:
     """Make it with its first commit; or, where it is, tell it the new addresses.
 
-    Raises InputError when the addresses changed and a person has edited reconciler.yaml.
+    What a person edited in reconciler.yaml stays as it is, but for the addresses. Raises
+    InputError when it has an address that nobody serves and that we did not write.
     """
     configuration = path / "reconciler.yaml"
     copy = path.parent / "reconciler.yaml.written"
-    text = _configuration(served)
+    text = _configuration({name: one.settings for name, one in served.items()})
     if not path.exists():
         _make(path, served, text)
     elif configuration.read_text() != text:
-        if not copy.exists() or configuration.read_text() != copy.read_text():
-            raise InputError(
-                f"{configuration} was edited and the local systems are not where it says; "
-                f"delete {path} to have it made again, or give another --home"
-            )
-        configuration.write_text(text)
-        _git(path, "commit", "-q", "-m", "The local systems moved", "--", "reconciler.yaml")
+        written = copy.read_text() if copy.exists() else ""
+        if configuration.read_text() == written:
+            configuration.write_text(text)
+            _commit_configuration(path)
+        else:
+            before: dict[str, Any] = (yaml.safe_load(written) or {}).get("systems", {})
+            _move(path, _moves(before, served), served)
+            # Those that are not served this time may come back, and move then.
+            text = _configuration(before | {name: one.settings for name, one in served.items()})
     copy.write_text(text)
+
+
+def _moves(before: Mapping[str, Any], served: Mapping[str, Served]) -> dict[str, str]:
+    """Old address -> new address."""
+    return {
+        str(old): str(one.settings[key])
+        for name, one in served.items()
+        for key, old in before.get(name, {}).items()
+        if _LOCAL in str(old) and key in one.settings
+    }
+
+
+def _move(path: Path, moves: Mapping[str, str], served: Mapping[str, Served]) -> None:
+    """Commits the moved addresses, and not what the person has not committed yet."""
+    configuration = path / "reconciler.yaml"
+    mine = moved(configuration.read_text(), moves)
+    _check(configuration, mine, served)
+    committed = _git(path, "show", "HEAD:reconciler.yaml")
+    try:
+        configuration.write_text(moved(committed, moves))
+        if configuration.read_text() != committed:
+            _commit_configuration(path)
+    finally:
+        configuration.write_text(mine)
+
+
+def moved(text: str, moves: Mapping[str, str]) -> str:
+    """All in one pass: a new address of one system may be the old one of another."""
+    if not moves:
+        return text
+    old = "|".join(map(re.escape, sorted(moves, key=len, reverse=True)))
+    return re.sub(rf"(?:{old})(?!\d)", lambda found: moves[found[0]], text)
+
+
+def _check(configuration: Path, text: str, served: Mapping[str, Served]) -> None:
+    try:
+        said = yaml.safe_load(text)["systems"]
+        settings = {name: dict(said[name]) for name in served if name in said}
+    except (yaml.YAMLError, TypeError, ValueError, KeyError):
+        return  # it is the person's own mistake, and `reconciler validate` says where
+    for name, own in settings.items():
+        for key, address in own.items():
+            if _LOCAL in str(address) and address != served[name].settings.get(key):
+                raise InputError(
+                    f"{configuration} was edited and says {address} as {key} of {name}, where "
+                    "nobody answers; start with the --port it had, or give another --home"
+                )
+
+
+def _commit_configuration(path: Path) -> None:
+    _git(path, "commit", "-q", "-m", "The local systems moved", "--", "reconciler.yaml")
 
 
 def _make(path: Path, served: Mapping[str, Served], configuration: str) -> None:
@@ -72,8 +128,8 @@ def _make(path: Path, served: Mapping[str, Served], configuration: str) -> None:
     draft.rename(path)
 
 
-def _configuration(served: Mapping[str, Served]) -> str:
-    systems = {name: {**one.settings, "mode": "enforce"} for name, one in served.items()}
+def _configuration(settings: Mapping[str, Mapping[str, Any]]) -> str:
+    systems = {name: {**own, "mode": "enforce"} for name, own in settings.items()}
     return _HEAD + "\n" + _yaml({"systems": systems})
 
 
@@ -119,10 +175,14 @@ def _yaml(data: object) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=150, allow_unicode=True)
 
 
-def _git(path: Path, *arguments: str) -> None:
+def _git(path: Path, *arguments: str) -> str:
     command = ["git", "-C", str(path), *_AUTHOR, *_PLAIN, *arguments]
     # Within a hook git says in GIT_DIR which repository it is about: not about this one.
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    except FileNotFoundError as e:
+        raise InputError("git is not installed; install it, or put it on the PATH") from e
     if done.returncode:
         raise InputError(f"git {arguments[0]} failed in {path}: {done.stderr.strip()}")
+    return done.stdout

@@ -21,6 +21,7 @@ import yaml
 
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.sandbox import background, systems
+from reconciler.sandbox.access_repository import moved
 from reconciler.sandbox.control import Control
 from reconciler.sandbox.faults import Fault, FaultKind
 from reconciler.sandbox.home import Running, find, is_held
@@ -246,14 +247,72 @@ def test_a_second_start_keeps_grants_and_learns_the_new_addresses(tmp_path: Path
         assert said["systems"]["bitbucket"]["endpoint"] == endpoint(after)
 
 
-def test_a_configuration_that_a_person_edited_is_never_overwritten(tmp_path: Path) -> None:
+def test_a_second_start_changes_only_the_addresses_that_a_person_left_in_place(
+    tmp_path: Path,
+) -> None:
+    def edited(text: str) -> str:
+        return "# mine\n" + text.replace("mode: enforce", "mode: report  # to look first")
+
     with Sandbox(tmp_path, ONE) as before:
         configuration = before.access / "reconciler.yaml"
+        first = edited(configuration.read_text())
+        configuration.write_text(first)
+    for _ in range(2):
+        with Sandbox(tmp_path, ONE) as after:
+            assert endpoint(after) != endpoint(before)
+            assert configuration.read_text() == first.replace(endpoint(before), endpoint(after))
+            git = ["git", "-C", str(after.access)]
+            committed = subprocess.run(
+                [*git, "show", "HEAD:reconciler.yaml"], capture_output=True, text=True, check=True
+            ).stdout
+            assert edited(committed) == configuration.read_text()  # the edit is not committed
+
+
+def test_a_system_that_was_not_served_for_once_is_still_told_where_itmoved(
+    tmp_path: Path,
+) -> None:
+    with Sandbox(tmp_path, ("bitbucket", "bitbucket-dc")) as both:
+        configuration = both.access / "reconciler.yaml"
         configuration.write_text(configuration.read_text() + "# mine\n")
-    with pytest.raises(InputError, match="was edited"), Sandbox(tmp_path, ONE):
+    with Sandbox(tmp_path, ONE):
         pass
-    assert configuration.read_text().endswith("# mine\n")
+    with Sandbox(tmp_path, ("bitbucket", "bitbucket-dc")) as again:
+        text = configuration.read_text()
+        for name in again.systems:
+            assert endpoint(again, name) in text
+            assert endpoint(both, name) not in text
+
+
+def test_an_address_is_not_taken_for_the_beginning_of_a_longer_one() -> None:
+    moves = {"http://127.0.0.1:841": "http://127.0.0.1:842", "http://127.0.0.1:842": "there"}
+    text = "a: http://127.0.0.1:841\nb: http://127.0.0.1:8410\nc: http://127.0.0.1:842/x\n"
+    assert moved(text, moves) == "a: http://127.0.0.1:842\nb: http://127.0.0.1:8410\nc: there/x\n"
+
+
+def test_a_local_address_that_a_person_wrote_is_kept_and_refused(tmp_path: Path) -> None:
+    with Sandbox(tmp_path, ONE) as before:
+        configuration = before.access / "reconciler.yaml"
+        text = configuration.read_text().replace(endpoint(before), "http://127.0.0.1:9")
+        configuration.write_text(text)
+    with (
+        pytest.raises(InputError, match=r"says http://127.0.0.1:9 .* start with the --port it had"),
+        Sandbox(tmp_path, ONE),
+    ):
+        pass
+    assert configuration.read_text() == text
     assert not is_held(tmp_path)
+
+
+def test_without_git_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(InputError, match="git is not installed; install it, or put it on the PATH"),
+        Sandbox(tmp_path / "home", ONE),
+    ):
+        pass
+    assert not is_held(tmp_path / "home")
 
 
 def test_with_a_port_every_address_stays_the_same(tmp_path: Path) -> None:
