@@ -96,6 +96,15 @@ def test_a_management_group_shows_its_own_rows_only(tenant: Tenant) -> None:
     assert "$filter=atScope()&" in tenant.faults.calls("azure")[0].call
 
 
+def test_a_holder_that_the_run_has_looked_up_is_shown_by_name(tenant: Tenant) -> None:
+    tenant.local.give(seed.SUB_PAYMENTS, "Reader", oid(ALICE))
+    reader = tenant.system.open_reader(no_pace)
+    reader.principal(ALICE, tenant.entitlement(), "")
+    rows = reader.observe(seed.SUB_PAYMENTS, [])
+    names = {str(row.assignment.principal) for row in rows}
+    assert {ALICE.id, f"group:{seed.object_id('auditors')}"} <= names
+
+
 def test_rows_below_the_subscription_are_found_at_their_own_scope(tenant: Tenant) -> None:
     tenant.local.give(seed.EXPORTS, "Reader", oid(ALICE))
     [row] = observed(
@@ -146,8 +155,24 @@ def test_a_role_that_is_gone_is_shown_by_its_id(tenant: Tenant) -> None:
 
 
 def test_a_scope_that_does_not_exist_is_an_error(tenant: Tenant) -> None:
-    with pytest.raises(ProviderError, match=r"SubscriptionNotFound: The subscription '.*0c' could"):
+    with pytest.raises(NotFound, match="The management group 'gone' cannot be found"):
+        tenant.rows("/providers/Microsoft.Management/managementGroups/gone")
+
+
+def test_a_subscription_that_arm_does_not_show_is_not_called_missing(tenant: Tenant) -> None:
+    """ARM says the same of one that we may no longer read: its access may well be there."""
+    with pytest.raises(
+        ProviderError, match=r"SubscriptionNotFound: The subscription '.*0c' could"
+    ) as failed:
         tenant.rows("/subscriptions/00000000-0000-0000-0000-00000000000c")
+    assert not isinstance(failed.value, NotFound)
+
+
+def test_a_404_that_is_not_arms_own_is_not_called_missing(tenant: Tenant) -> None:
+    tenant.faults.arm(Fault("azure", "GET *roleAssignments[?]*", FaultKind.STATUS, 404))
+    with pytest.raises(ProviderError, match="404") as failed:
+        tenant.rows(seed.SUB_PAYMENTS)
+    assert not isinstance(failed.value, NotFound)
 
 
 def test_rule_4_every_page_of_a_list_must_have_its_rows(tenant: Tenant) -> None:

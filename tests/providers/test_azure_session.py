@@ -122,20 +122,28 @@ def test_a_forbidden_list_says_what_arm_says(azure: tuple[Azure, Faults]) -> Non
     system, faults = azure
     faults.arm(Fault("azure", LIST, FaultKind.STATUS, 403))
     with pytest.raises(
-        ProviderError, match=r"cannot list role assignments of /subscriptions/.*403"
+        ProviderError,
+        match=r"cannot list role assignments of /subscriptions/.*403.*; check who is signed in "
+        r"\(az login\) and its roles, see docs/providers/azure\.md$",
     ):
         rows(system)
 
 
-def test_without_credentials_the_error_says_what_was_tried(
+def test_without_credentials_the_error_says_so_once_and_what_to_do(
     azure: tuple[Azure, Faults], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.CRITICAL)
+    logging.getLogger("azure.identity").setLevel(logging.NOTSET)
     system, _ = azure
     for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE", "PATH"):
         monkeypatch.delenv(name)
-    with pytest.raises(ProviderError, match=r"EnvironmentCredential: .*AzureCliCredential: "):
+    with pytest.raises(ProviderError) as failed:
         rows(system)
+    assert failed.value.cause == (
+        "ChainedTokenCredential failed to retrieve a token from the included credentials: "
+        "AzureCliCredential: Azure CLI not found on path; "
+        "sign in (az login), see docs/providers/azure.md"
+    )
+    assert caplog.records == []
 
 
 def test_a_client_secret_in_the_environment_will_do(

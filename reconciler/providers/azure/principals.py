@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -27,9 +28,19 @@ class Principals:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._people: Once[Principal] = Once()
+        self._names: dict[str, str] = {}
+
+    def named(self, principal: Principal) -> Principal:
+        """With the name of the subject, when it is one that was asked for in this run."""
+        return replace(principal, name=self._names.get(principal.id, ""))
 
     def of(self, subject: Subject, account: str) -> Principal:
         """`user:{oid}`, `group:{oid}` or `serviceprincipal:{oid}`. Raises UnknownPrincipal."""
+        found = self._of(subject, account)
+        self._names[found.id] = found.name
+        return found
+
+    def _of(self, subject: Subject, account: str) -> Principal:
         accounts = subject.accounts
         if account and accounts and account.lower() not in {a.lower() for a in accounts}:
             raise self._unknown(subject, f"{account} is not an account of {subject}")

@@ -29,7 +29,11 @@ class AzureReader:
         return self._principals.of(subject, account)
 
     def observe(self, scope: str, entitlements: Collection[Entitlement]) -> tuple[Observed, ...]:
-        return tuple(self._rows.observed(row) for row in self._rows.under(scope))
+        return tuple(self._named(self._rows.observed(row)) for row in self._rows.under(scope))
+
+    def _named(self, row: Observed) -> Observed:
+        who = self._principals.named(row.assignment.principal)
+        return replace(row, assignment=replace(row.assignment, principal=who))
 
     def own(self) -> frozenset[str]:
         claims = self._session.claims()

@@ -7,6 +7,7 @@ Knows nothing of grants. Looks for credentials only where azure-identity looks i
 from __future__ import annotations
 
 import json
+import logging
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,12 @@ from urllib.parse import urlsplit
 
 from azure.core import PipelineClient
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceNotFoundError,
+)
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import (
     BearerTokenCredentialPolicy,
@@ -33,7 +39,7 @@ from azure.identity import (
 from azure.mgmt.authorization.v2020_10_01 import AuthorizationManagementClient as PimClient
 from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient as RbacClient
 
-from reconciler.errors import ProviderError
+from reconciler.errors import NotFound, ProviderError
 from reconciler.providers.azure.settings import Settings
 from reconciler.providers.base import Pace
 
@@ -46,6 +52,9 @@ _RETRIES: dict[str, Any] = {
     "retry_backoff_max": 20,
     "timeout": 180,
 }
+# Of a management group. Not SubscriptionNotFound: so ARM calls a subscription, too, that we lost
+# the right to read, and its access would be taken for gone while it is there.
+_GONE = frozenset({"NotFound", "ManagementGroupNotFound"})
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 60}
 
 
@@ -99,9 +108,15 @@ class Session:
         )
 
     def whole(self, action: str, ask: Callable[..., Iterable[Found]]) -> tuple[Found, ...]:
-        """All pages of a list, or ProviderError. `ask` gets the keyword that checks each page."""
+        """All pages of a list, or ProviderError; NotFound where ARM says that there is no such
+        place. `ask` gets the keyword that checks each page."""
         with self.explained(action):
-            return tuple(ask(cls=_whole_page))
+            try:
+                return tuple(ask(cls=_whole_page))
+            except ResourceNotFoundError as e:
+                if code(e) in _GONE:
+                    raise NotFound(self.name, action, said(e)) from e
+                raise
 
     @contextmanager
     def explained(self, action: str) -> Iterator[None]:
@@ -172,6 +187,8 @@ def _credential(settings: Settings, verify: str | bool) -> TokenCredential:
     login: dict[str, Any] = {"connection_verify": verify, **_TIMEOUTS}
     if settings.authority:
         login |= {"authority": settings.authority, "disable_instance_discovery": True}
+    # It logs each failure, twice and at length, besides raising it: that is said once, by us.
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     chain: list[TokenCredential] = []
     try:
         chain.append(WorkloadIdentityCredential(tenant_id=settings.tenant, **login))
@@ -188,10 +205,28 @@ def code(error: AzureError) -> str:
 
 
 def said(error: Exception) -> str:
-    """One line: code and message as Azure words them, or what the SDK says, cut at 500."""
+    """One line: code and message as Azure words them, or what the SDK says, cut at 500; and what
+    to do where it is about credentials or permissions."""
+    return _worded(error) + _mend(error)
+
+
+def _mend(error: Exception) -> str:
+    if isinstance(error, ClientAuthenticationError) and not isinstance(error, Elsewhere):
+        return "; sign in (az login), see docs/providers/azure.md"
+    if isinstance(error, HttpResponseError) and error.status_code == 403:
+        return "; check who is signed in (az login) and its roles, see docs/providers/azure.md"
+    return ""
+
+
+def _worded(error: Exception) -> str:
     if isinstance(error, HttpResponseError) and error.error is not None:
         detail = getattr(error.error, "message", None) or error.reason or ""
         return f"{code(error)}: {detail}" if code(error) else str(detail)
     if isinstance(error, HttpResponseError) and error.status_code:
         return f"HTTP {error.status_code} {error.reason or ''}".rstrip()
-    return "; ".join((str(error) or type(error).__name__).split("\n"))[:500]
+    text = str(error) or type(error).__name__
+    if text.startswith("ChainedTokenCredential"):
+        # The chain ends with the first credential that is there and fails: only that one tells.
+        first, *attempts = text.split("\n\t")
+        text = ": ".join(part.partition("\n")[0].rstrip(".") for part in (first, *attempts[-1:]))
+    return "; ".join(text.split("\n"))[:500]
