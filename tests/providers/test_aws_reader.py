@@ -391,5 +391,29 @@ def test_rows_through_entitlements_of_other_systems_are_not_asked_for(aws: Aws) 
         aws.reader().observe("nonsense", {Entitlement("aws", "x", "y", "z")})
 
 
+def test_without_credentials_the_error_says_what_to_do(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(ProviderError) as failed:
+        aws.reader().canonical(aws.system.item(ASSIGNMENT)[0])
+    assert failed.value.cause == (
+        "Unable to locate credentials; sign in (aws sso login), see docs/providers/aws.md"
+    )
+
+
+@pytest.mark.parametrize(("status", "fix"), [(401, "; sign in"), (403, "; check who is signed in")])
+def test_a_refusal_says_what_to_do(aws: Aws, status: int, fix: str) -> None:
+    aws.arm("sso-admin.ListInstances", FaultKind.STATUS, status=status)
+    with pytest.raises(ProviderError) as failed:
+        aws.reader().canonical(aws.system.item(ASSIGNMENT)[0])
+    assert fix in failed.value.cause
+    assert failed.value.cause.endswith("see docs/providers/aws.md")
+
+
 def test_settings_hold_no_credentials() -> None:
     assert not {"access_key", "secret", "token", "profile"} & set(Settings.__slots__)

@@ -55,12 +55,16 @@ def test_a_local_endpoint_needs_no_credentials(monkeypatch: pytest.MonkeyPatch) 
     assert system.open_reader(no_pace).own() == frozenset()
 
 
-def test_missing_credentials_are_an_error_that_names_them(
+def test_missing_credentials_are_an_error_that_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
-    with pytest.raises(ProviderError, match="default credentials were not found"):
+    with pytest.raises(ProviderError) as failed:
         observed(connect("gcp", {}))
+    assert failed.value.cause == (
+        "Your default credentials were not found; "
+        "sign in (gcloud auth application-default login), see docs/providers/gcp.md"
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,15 @@ from typing import Any, Generic, TypeVar
 import boto3
 from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
 from botocore.session import Session
 
 from reconciler.errors import ProviderError
@@ -28,6 +36,22 @@ _CONFIG = Config(
     max_pool_connections=16,
     user_agent_extra="access-reconciler",
 )
+_SIGNED_OUT = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    SSOError,
+    TokenRetrievalError,
+)
+# Meant by codes that services send with 400, or with 403, as they like.
+_STATUS = {
+    "ExpiredToken": 401,
+    "ExpiredTokenException": 401,
+    "InvalidClientTokenId": 401,
+    "UnrecognizedClientException": 401,
+    "AccessDenied": 403,
+    "AccessDeniedException": 403,
+}
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -60,7 +84,23 @@ def explained(system: str, action: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, Incomplete) as e:
-        raise ProviderError(system, action, e) from e
+        raise ProviderError(system, action, f"{e}{_mend(e)}") from e
+
+
+def _mend(error: Exception) -> str:
+    """What to do where it is about credentials or permissions."""
+    status: object = None
+    if isinstance(error, ClientError):
+        answered = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        status = _STATUS.get(code(error), answered)
+    if status == 401 or isinstance(error, _SIGNED_OUT):
+        return "; sign in (aws sso login), see docs/providers/aws.md"
+    if status == 403:
+        return (
+            "; check who is signed in (aws sso login) and their permissions,"
+            " see docs/providers/aws.md"
+        )
+    return ""
 
 
 def code(error: ClientError) -> str:

@@ -13,7 +13,7 @@ from google import auth
 from google.api_core import exceptions as gexc
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials, with_scopes_if_required
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.auth.transport.requests import Request
 from google.iam.v1 import iam_policy_pb2, options_pb2, policy_pb2
 from google.protobuf.json_format import ParseError
@@ -51,6 +51,7 @@ PASSING = (
     requests.ConnectionError,
     requests.Timeout,
 )
+_MEND = "(gcloud auth application-default login), see docs/providers/gcp.md"
 FAILURES = (
     gexc.GoogleAPICallError,
     GoogleAuthError,
@@ -228,9 +229,16 @@ def explained(system: str, action: str) -> Iterator[None]:
 
 
 def worded(error: Exception) -> str:
+    """What Google says, and what to do where it is about credentials or permissions."""
     if isinstance(error, gexc.Forbidden):
         # Google says the same of what does not exist, so as not to tell.
-        return f"{error.message} (or there is no such resource)"
+        return f"{error.message} (or there is no such resource); check who is signed in {_MEND}"
+    if isinstance(error, gexc.Unauthorized):
+        return f"{error.message}; sign in {_MEND}"
     if isinstance(error, gexc.GoogleAPICallError):
         return str(error.message)
+    if isinstance(error, DefaultCredentialsError):
+        return f"{str(error).partition('. ')[0]}; sign in {_MEND}"
+    if isinstance(error, GoogleAuthError):
+        return f"{error}; sign in {_MEND}"
     return str(error)
