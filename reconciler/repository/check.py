@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from reconciler.errors import InputError, Problem
@@ -30,7 +30,7 @@ from reconciler.repository.git import REGULAR, SUBMODULE, Git, inside_of, tracke
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.parse import Parsed, parse_configuration, read
 from reconciler.repository.paths import FOLDERS, LATER, Kind, collisions, kind_of, trouble
-from reconciler.repository.references import Names, of_directory, of_grants
+from reconciler.repository.references import Names, of_directory, of_grants, of_protected
 from reconciler.repository.rows import Mentions, Stale, decode, mentions
 from reconciler.repository.schemas import installed
 from reconciler.repository.tree import Tree
@@ -79,6 +79,7 @@ class _Check:
         self.source, self.cache, self.schemas = Source(root, git), cache, schemas
         self.grammar = Grammar(schemas)
         self.rows: Rows = {}  # by kind and blob
+        self.protected: tuple[str, ...] = ()
 
     def run(self, only: Sequence[str], progress: Progress | None) -> Checked:
         every = {found.path: found for found in self.listed()}
@@ -91,7 +92,10 @@ class _Check:
         self.rows = rows(self.source, documents.values(), self.grammar, self.cache, progress)
         documents = {p: one for p, one in documents.items() if one.blob in self.rows[one.kind]}
         problems += self.own_problems(documents)
-        problems += self.cross_problems(documents)
+        pages = self.pages(documents)
+        unread = {p for p, kind in kinds.items() if kind is Kind.DIRECTORY} - pages.keys()
+        problems = list(_partly(problems, unread))
+        problems += self.cross_problems(documents, pages, whole=not unread)
         if only:
             problems = [p for p in problems if _chosen(p.position.path, only)]
             kinds = {path: kind for path, kind in kinds.items() if _chosen(path, only)}
@@ -131,7 +135,8 @@ class _Check:
         data = self.source.file(FILE) if found is not None and not found.odd else None
         if data is None:
             raise _no_configuration(self.source.root.resolve())
-        _, self.grammar, problems = parse_configuration(data, self.schemas)
+        settled, self.grammar, problems = parse_configuration(data, self.schemas)
+        self.protected = settled.protected if settled else ()
         return problems
 
     def known(
@@ -166,22 +171,33 @@ class _Check:
         row = self.rows[one.kind][one.blob] = parsed_again(self.source, one, self.grammar)
         return row
 
-    def cross_problems(self, documents: Mapping[str, Wanted]) -> Iterator[Problem]:
-        stems = (p for p, one in documents.items() if one.kind is Kind.BUNDLE)
-        names = Names(
-            bundles=frozenset(PurePosixPath(path).stem for path in stems),
-            systems=frozenset(self.grammar.systems) | self.grammar.broken,
-        )
+    def pages(self, documents: Mapping[str, Wanted]) -> dict[str, DirectoryPage]:
+        """The valid files of directory/."""
         pages: dict[str, DirectoryPage] = {}
         for path, one in documents.items():
             if one.kind is Kind.DIRECTORY:
                 page = self.parsed(path, one).document
                 if isinstance(page, DirectoryPage):
                     pages[path] = page
-                    names.add(path, page)
+        return pages
+
+    def cross_problems(
+        self, documents: Mapping[str, Wanted], pages: Mapping[str, DirectoryPage], *, whole: bool
+    ) -> Iterator[Problem]:
+        stems = (p for p, one in documents.items() if one.kind is Kind.BUNDLE)
+        names = Names(
+            bundles=frozenset(PurePosixPath(path).stem for path in stems),
+            systems=frozenset(self.grammar.systems) | self.grammar.broken,
+            whole=whole,
+        )
+        for path, page in pages.items():
+            names.add(path, page)
         trees = _Trees(self.source, documents)
         yield from of_directory(pages, names, trees.of)
         yield from of_grants(self.mentions(documents), names, trees.of)
+        if self.protected:
+            tree = read(FILE, self.source.file(FILE) or b"", characters.LARGE)[0]
+            yield from of_protected(self.protected, names, tree)
 
     def mentions(self, documents: Mapping[str, Wanted]) -> Iterator[tuple[str, Mentions]]:
         for path, one in documents.items():
@@ -202,6 +218,17 @@ class _Trees:
         for _, data in self.source.read([self.documents[path]]):
             return read(path, data, characters.LARGE)[0]
         return None
+
+
+def _partly(problems: Iterable[Problem], unread: Container[str]) -> Iterator[Problem]:
+    """The first problem of an unread file of directory/ says what else is not told for it."""
+    told = False
+    for problem in sorted(problems):
+        if not told and problem.position.path in unread:
+            told = True
+            fix = f"{problem.fix} (until then, unknown people and groups are not reported)"
+            problem = replace(problem, fix=fix)
+        yield problem
 
 
 def _no_configuration(root: Path) -> InputError:

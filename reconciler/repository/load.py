@@ -6,7 +6,7 @@ Reads the commit, never the working tree's own state, and no clock: `now` is han
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,8 +22,15 @@ from reconciler.repository.git import at
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.history import History, Span
 from reconciler.repository.parse import Document, parse_configuration
-from reconciler.repository.paths import LATER, Kind, collisions, trouble
-from reconciler.repository.references import Names, mentioned, of_directory, of_grants, strange
+from reconciler.repository.paths import LATER, Kind, collisions, kind_of, trouble
+from reconciler.repository.references import (
+    Names,
+    mentioned,
+    of_directory,
+    of_grants,
+    of_protected,
+    strange,
+)
 from reconciler.repository.schemas import installed
 from reconciler.repository.timeline import settled
 from reconciler.repository.tree import Tree
@@ -141,7 +148,7 @@ def _loaded(
     configuration: Configuration,
     horizon: datetime,
     archive: Archive,
-    problems: Iterable[Problem],
+    problems: Sequence[Problem],
     others: Iterable[str],
 ) -> Loaded:
     reading = archive.reading
@@ -149,7 +156,9 @@ def _loaded(
     grants = _only(versions, Grant)
     bundles = _only(versions, Bundle)
     pages = _only(versions, DirectoryPage)
-    found = _problems(reading.history, others, reading, (grants, bundles, pages))
+    # Where there are problems it is an earlier configuration that stands.
+    protected = () if problems else configuration.protected
+    found = _problems(reading.history, others, reading, (grants, bundles, pages), protected)
     every = tuple(sorted({*problems, *found}))
     return Loaded(tip, configuration, horizon, grants, bundles, pages, every, archive)
 
@@ -163,6 +172,7 @@ def _problems(
     others: Iterable[str],
     reading: Reading,
     versions: tuple[Versions[Grant], Versions[Bundle], Versions[DirectoryPage]],
+    protected: Sequence[str],
 ) -> tuple[Problem, ...]:
     """Of the files of the commit: each on its own, then what they say of each other. `others` are
     paths that hold no document and may have to be refused for it."""
@@ -177,6 +187,9 @@ def _problems(
     for version in pages:
         if version.gone is None:
             names.add(version.path, version.content)
+    current = {v.path: v.content for v in pages if _current(v, live)}
+    listed = {path for path in live if kind_of(path) is Kind.DIRECTORY}
+    names.whole = listed <= current.keys()
     trees = Trees(reading, live)
     found: list[Problem] = [
         *badly.values(),
@@ -187,8 +200,9 @@ def _problems(
     odd_ones = (v for v in grants if strange(v.content, names) and _current(v, live))
     said = [(version.path, mentioned(version.content)) for version in odd_ones]
     found += of_grants(said, names, trees.of)
-    current = {v.path: v.content for v in pages if _current(v, live)}
     found += of_directory(current, names, trees.of)
+    if protected:
+        found += of_protected(protected, names, trees.of(FILE))
     return tuple(found)
 
 

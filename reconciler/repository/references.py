@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.errors import Problem
 from reconciler.model import BundleRef, DirectoryPage, Grant, Group, Person, Position, Service
+from reconciler.repository.configuration import FILE
 from reconciler.repository.rows import Mentions
 from reconciler.repository.tree import Tree
-from reconciler.repository.words import absent_system, did_you_mean
+from reconciler.repository.words import absent_system, did_you_mean, shown
 
 
 def strange(grant: Grant, names: Names) -> bool:
@@ -27,6 +29,7 @@ def mentioned(grant: Grant) -> Mentions:
     return Mentions(subjects, groups, bundles)
 
 
+_ADDRESS = re.compile(r"[^@:/\s]+@[^@:/\s]+\.[^@:/\s]+")
 Keys = tuple[str | int, ...]
 TreeOf = Callable[[str], Tree | None]  # a file's tree, read again to find a place in it
 
@@ -40,6 +43,8 @@ class Names:
     services: dict[str, str] = field(default_factory=dict)
     bundles: frozenset[str] = frozenset()
     systems: frozenset[str] = frozenset()
+    accounts: set[str] = field(default_factory=set)  # as some system knows somebody; lower case
+    whole: bool = True  # False where a file of directory/ cannot be read: who is missing is unknown
 
     def add(self, path: str, page: DirectoryPage) -> None:
         for person in page.people:
@@ -48,16 +53,19 @@ class Names:
             self.groups.setdefault(group.id, path)
         for service in page.services:
             self.services.setdefault(service.id, path)
+        every: Sequence[Person | Group | Service] = [*page.people, *page.groups, *page.services]
+        for one in every:
+            self.accounts.update(name.lower() for _, listed in one.accounts for name in listed)
 
 
 def of_grants(
     mentions: Iterable[tuple[str, Mentions]], names: Names, tree_of: TreeOf
 ) -> Iterator[Problem]:
     """`mentions` by path. Only a file with something wrong is opened again."""
-    people, services = names.people, names.services
+    people, services, whole = names.people, names.services, names.whole
     for path, said in mentions:
-        strangers = [s for s in said.subjects if s not in people and s not in services]
-        groups = [g for g in said.groups if g not in names.groups]
+        strangers = [s for s in said.subjects if whole and s not in people and s not in services]
+        groups = [g for g in said.groups if whole and g not in names.groups]
         bundles = [b for b in said.bundles if b not in names.bundles]
         if strangers or groups or bundles:
             yield from _of_grant(path, tree_of(path), (strangers, groups, bundles), names)
@@ -100,6 +108,19 @@ def _bundle(path: str, tree: Tree | None, name: str) -> Position:
     return tree.position()
 
 
+def of_protected(protected: Sequence[str], names: Names, tree: Tree | None) -> Iterator[Problem]:
+    """Addresses under `protected` that nobody has, in a valid reconciler.yaml. Ids and names that
+    only a system knows are not looked at."""
+    for i, name in enumerate(protected):
+        known = name.lower() in names.people or name.lower() in names.accounts
+        if known or not names.whole or not _ADDRESS.fullmatch(name):
+            continue
+        hint = did_you_mean(name.lower(), names.people) or "add the person there,"
+        fix = f"{hint} or write a principal's id as `reconciler plan --format json` shows it"
+        spot = tree.position(("protected", i)) if tree else Position(FILE)
+        yield Problem(spot, f"nobody in directory/ is `{shown(name)}`", fix, "unknown-subject")
+
+
 def of_directory(
     pages: Mapping[str, DirectoryPage], names: Names, tree_of: TreeOf
 ) -> Iterator[Problem]:
@@ -135,19 +156,19 @@ def _twice(path: str, page: DirectoryPage, seen: dict[tuple[str, str], str]) -> 
 def _unknown(page: DirectoryPage, names: Names) -> Iterator[_Finding]:
     for i, person in enumerate(page.people):
         at: Keys = ("people", i)
-        if person.manager and person.manager not in names.people:
+        if names.whole and person.manager and person.manager not in names.people:
             what = f"nobody in directory/ is `{person.manager}`"
             fix = did_you_mean(person.manager, names.people) or "add the manager as a person"
             yield (*at, "manager"), what, fix, "unknown-subject"
         for j, group in enumerate(person.groups):
-            if group not in names.groups:
+            if names.whole and group not in names.groups:
                 what = f"there is no group `{group}` in directory/"
                 fix = did_you_mean(group, names.groups) or f"add it: `groups: [{{id: {group}}}]`"
                 yield (*at, "groups", j), what, fix, "unknown-group"
         yield from _systems(at, person.accounts, names)
     for i, one in enumerate(page.groups):
         for j, member in enumerate(one.members):
-            if member not in names.people:
+            if names.whole and member not in names.people:
                 what = f"nobody in directory/ is `{member}`"
                 fix = did_you_mean(member, names.people) or "add the member as a person"
                 yield ("groups", i, "members", j), what, fix, "unknown-subject"

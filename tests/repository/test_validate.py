@@ -12,9 +12,18 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import InputError
-from reconciler.repository import check
+from reconciler.repository import check, load
 from reconciler.repository.report import RULES
-from tests.repository.build import BUNDLE, DIRECTORY, GRANT, Repository, changed, grant
+from tests.repository.build import (
+    BUNDLE,
+    CONFIGURATION,
+    DIRECTORY,
+    GRANT,
+    Repository,
+    changed,
+    grant,
+    hours,
+)
 
 BAD = grant().replace("subject", "subjekt")
 
@@ -336,6 +345,54 @@ def test_a_broken_bundle_or_directory_brings_no_false_alarms(repo: Repository) -
     repo.write("grants/a.yaml", changed("access:", "access:\n  - bundle: payments-oncall"))
     repo.write("bundles/payments-oncall.yaml", BUNDLE.replace("access", "acces"))
     assert rules(repo) == ["unknown-key"]
+
+
+def test_a_broken_file_of_the_directory_makes_nobody_unknown(repo: Repository) -> None:
+    carol = "people:\n  - {id: carol@example.com, grups: [auditors]}\ngroups: [{id: auditors}]\n"
+    repo.write("directory/more.yaml", carol)
+    repo.write(
+        "directory/rest.yaml", "people: [{id: dave@example.com, manager: carol@example.com}]\n"
+    )
+    repo.write("grants/a.yaml", grant(who="carol"))
+    repo.write(
+        "standing/b.yaml",
+        grant(end="", who="carol").replace("subject: carol@example.com", "group: auditors"),
+    )
+    repo.write("grants/c.yaml", grant().replace("access:", "access:\n  - bundle: payments-on-call"))
+    assert told(repo) == [
+        "directory/more.yaml:2:29: unknown key `grups`; did you mean `groups`?"
+        " (until then, unknown people and groups are not reported)",
+        "grants/c.yaml:3:13: there is no bundles/payments-on-call.yaml; did you mean `payments-oncall`?",
+    ]
+    repo.commit(1)
+    loaded = load(repo.root, hours(2)).problems
+    assert [p.position.path for p in loaded] == ["directory/more.yaml", "grants/c.yaml"]
+    repo.write("directory/more.yaml", carol.replace("grups", "groups"))
+    assert [p.split(":")[0] for p in told(repo)] == ["grants/c.yaml"]
+
+
+def test_a_protected_address_is_one_that_somebody_has(repo: Repository) -> None:
+    names = [
+        *("bob@exmaple.com", "Bob@example.com", "root@nowhere.example", "user:eve@example.com"),
+        *(
+            "deployer@payments-prod.iam.gserviceaccount.com",
+            "{1111-22}",
+            "arn:aws:iam::1:user/a@b.c",
+        ),
+    ]
+    text = f"{CONFIGURATION}protected:\n" + "".join(f"  - '{name}'\n" for name in names)
+    repo.commit(1, ("reconciler.yaml", text))
+    said = [
+        "reconciler.yaml:6:5: nobody in directory/ is `bob@exmaple.com`; did you mean `bob@example.com`? "
+        "or write a principal's id as `reconciler plan --format json` shows it",
+        "reconciler.yaml:8:5: nobody in directory/ is `root@nowhere.example`; add the person there, "
+        "or write a principal's id as `reconciler plan --format json` shows it",
+    ]
+    assert told(repo) == said
+    loaded = load(repo.root, hours(2))
+    assert [str(p) for p in loaded.problems] == said
+    assert loaded.configuration is not None  # whoever it protects stays protected
+    assert len(loaded.configuration.protected) == len(names)
 
 
 def test_paths_that_differ_only_in_case_are_one_file_elsewhere(repo: Repository) -> None:
