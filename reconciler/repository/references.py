@@ -109,13 +109,16 @@ def _bundle(path: str, tree: Tree | None, name: str) -> Position:
 
 
 def of_protected(protected: Sequence[str], names: Names, tree: Tree | None) -> Iterator[Problem]:
-    """Addresses under `protected` that nobody has, in a valid reconciler.yaml. Ids and names that
-    only a system knows are not looked at."""
+    """Addresses under `protected` that are somebody's but for a slip of the pen, in a valid
+    reconciler.yaml. A break-glass account need not be in directory/: an address that is nobody's is
+    taken as it is, like the ids and names that only a system knows."""
     for i, name in enumerate(protected):
         known = name.lower() in names.people or name.lower() in names.accounts
         if known or not names.whole or not _ADDRESS.fullmatch(name):
             continue
-        hint = did_you_mean(name.lower(), names.people) or "add the person there,"
+        hint = did_you_mean(name.lower(), names.people)
+        if not hint:
+            continue
         fix = f"{hint} or write a principal's id as `reconciler plan --format json` shows it"
         spot = tree.position(("protected", i)) if tree else Position(FILE)
         yield Problem(spot, f"nobody in directory/ is `{shown(name)}`", fix, "unknown-subject")

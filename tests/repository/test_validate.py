@@ -371,7 +371,9 @@ def test_a_broken_file_of_the_directory_makes_nobody_unknown(repo: Repository) -
     assert [p.split(":")[0] for p in told(repo)] == ["grants/c.yaml"]
 
 
-def test_a_protected_address_is_one_that_somebody_has(repo: Repository) -> None:
+def test_a_protected_address_that_is_almost_somebodys_is_a_slip_of_the_pen(
+    repo: Repository,
+) -> None:
     names = [
         *("bob@exmaple.com", "Bob@example.com", "root@nowhere.example", "user:eve@example.com"),
         *(
@@ -384,8 +386,6 @@ def test_a_protected_address_is_one_that_somebody_has(repo: Repository) -> None:
     repo.commit(1, ("reconciler.yaml", text))
     said = [
         "reconciler.yaml:6:5: nobody in directory/ is `bob@exmaple.com`; did you mean `bob@example.com`? "
-        "or write a principal's id as `reconciler plan --format json` shows it",
-        "reconciler.yaml:8:5: nobody in directory/ is `root@nowhere.example`; add the person there, "
         "or write a principal's id as `reconciler plan --format json` shows it",
     ]
     assert told(repo) == said
