@@ -24,12 +24,16 @@ Who = tuple[Subject, Entitlement, str]
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """`strangers` says, for each system in which a subject or role could not be recognised, who."""
+    """`strangers` says, for each system in which a subject or role could not be recognised, who.
+    `gone` are entitlements of claims that are over, under names that are no more: what they left
+    may live on under a new name, with our marker.
+    """
 
     pairs: tuple[tuple[Assignment, Claim], ...]
     unknown: tuple[Unknown, ...] = ()
     warnings: tuple[Warning, ...] = ()
     strangers: Mapping[str, str] = field(default_factory=dict)
+    gone: frozenset[Entitlement] = frozenset()
 
 
 def canonical(
@@ -90,6 +94,7 @@ def _sorted_out(
     failed: dict[tuple[str, str], list[tuple[Claim, ProviderError]]],
     now: datetime,
 ) -> Identified:
+    gone: set[Entitlement] = set()
     unknown: list[Unknown] = []
     warnings: list[Warning] = []
     strangers: dict[str, list[str]] = defaultdict(list)
@@ -97,6 +102,7 @@ def _sorted_out(
         claim, error = failures[0]
         over = all(c.window.ended(now) for c, _ in failures)
         if over and isinstance(error, NotFound):
+            gone.update(c.entitlement for c, _ in failures)
             continue
         if over and isinstance(error, UnknownPrincipal):
             text = f"what {where} held by {claim.grant} cannot be recognised: {error.cause}"
@@ -106,4 +112,4 @@ def _sorted_out(
         unknown.append(Unknown(system, f"{where}, in {files}", error.cause))
         strangers[system].append(f"{where} of {files}")
     names = {system: "; ".join(sorted(found)) for system, found in strangers.items()}
-    return Identified(tuple(pairs), tuple(unknown), tuple(warnings), names)
+    return Identified(tuple(pairs), tuple(unknown), tuple(warnings), names, frozenset(gone))

@@ -92,7 +92,7 @@ def look(
     wanted = {d.assignment.entitlement for d in says.declared.values()}
     wanted |= {d.assignment.entitlement for d in says.upcoming.values()} | exclusive
     lately = {p.assignment.entitlement for p in says.past.values() if p.ended >= horizon}
-    reading = observe(wanted | lately, wanted.__contains__, connections, progress)
+    reading = observe(wanted | lately | known.gone, wanted.__contains__, connections, progress)
     return Situation(
         now,
         horizon,

@@ -451,5 +451,19 @@ def test_37_rule_9_only_its_place_lets_a_file_grant_and_only_known_keys_count(
     }
 
 
-def test_38_the_command_is_the_installed_one() -> None:
+def test_38_a_wrong_name_fails_runs_only_until_it_is_withdrawn(company: Company) -> None:
+    wrong = (
+        AZURE.replace("Contributor", "Contributr"),
+        AWS.replace("ReadOnlyAccess", "ReadOnlyAcces"),
+        "system: aws, group: nobodies",
+    )
+    company.merge({G: grant(ALICE, *wrong, GCP)})
+    result = company.apply()
+    assert (result.code, len(result.json["unknown"]), len(result.changes)) == (1, 3, 1)
+    assert all(G in u["where"] for u in result.json["unknown"])
+    company.merge({G: None}, at=1)
+    assert company.converge(at=1).changes == [f"remove {ALICE} roles/cloudsql.viewer (withdrawn)"]
+
+
+def test_39_the_command_is_the_installed_one() -> None:
     assert subprocess.run([COMMAND, "--version"], capture_output=True, check=True).stdout

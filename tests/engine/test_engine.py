@@ -172,6 +172,15 @@ def test_a_resource_that_is_gone_matters_no_more_once_its_grants_are_over() -> N
     assert run([said("alice")], FakeSystem(gone={"vault"}))[0].unknown != ()
 
 
+def test_what_a_grant_left_under_a_role_that_was_renamed_since_is_still_looked_for() -> None:
+    """The name is gone, the marked row is not: its scope must be read all the same."""
+    row = live(assignment("alice", "renamed", MARKED))
+    system = FakeSystem(gone={"canonical read"}).hold(row)
+    drawn, *_ = run([said("alice", kind=MARKED, start=-5, end=-1)], system)
+    assert told(drawn) == ["remove alice renamed (withdrawn)"]
+    assert drawn.unknown == ()
+
+
 def exclusive(system: FakeSystem, claims: Iterable[Claim]) -> Plan:
     item = Item(assignment(kind=PLAIN).entitlement)
     connections = Connections([ConfiguredSystem(system, Mode.ENFORCE, system.rate, (item,))])
