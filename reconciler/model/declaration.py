@@ -68,13 +68,12 @@ class Upcoming:
 class Past:
     """What earlier claims on one assignment were, and how the last of them ended.
 
-    `start` is when the first known claim (past or present) began; `standing` whether one of the
-    ended claims had no end of its own, and so may have left a row that carries none.
+    `standing` says whether one of the ended claims had no end of its own, and so may have left a
+    row that carries none.
     """
 
     assignment: Assignment
     subject: str
-    start: datetime
     ended: datetime
     cause: Cause
     grants: tuple[str, ...]

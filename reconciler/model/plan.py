@@ -82,6 +82,9 @@ class Warning:
     text: str
 
 
+Step = Change | AlreadyHeld | Foreign | Warning  # what a plan is put together from
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A change that a guard holds back, and why."""

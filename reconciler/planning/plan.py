@@ -26,8 +26,9 @@ from reconciler.model import (
     Unknown,
     Warning,
 )
+from reconciler.model.plan import Step
 from reconciler.planning.ownership import Can, Ownership, Verdict
-from reconciler.planning.rows import Rows, Step
+from reconciler.planning.rows import Rows
 from reconciler.planning.slots import Slot
 
 _NEW = timedelta(days=1)  # how long a grant is warned about, for access that may be older

@@ -110,7 +110,7 @@ def declaration(claimed: Iterable[tuple[Assignment, Claim]], now: datetime) -> D
                 assignment, first.subject.id, first.window.start, _paths(later)
             )
         if ended:
-            past[key] = _past(assignment, ended, since[key])
+            past[key] = _past(assignment, ended)
     return Declaration(declared, upcoming, past, since)
 
 
@@ -121,7 +121,7 @@ def _declared(
     return Declared(assignment, active[0].subject.id, until, _paths(active))
 
 
-def _past(assignment: Assignment, ended: list[Claim], start: datetime) -> Past:
+def _past(assignment: Assignment, ended: list[Claim]) -> Past:
     last = max(ended, key=lambda c: (c.window.end or c.window.start, c.grant))
     end = last.window.end
     assert end is not None
@@ -129,7 +129,6 @@ def _past(assignment: Assignment, ended: list[Claim], start: datetime) -> Past:
     return Past(
         assignment,
         last.subject.id,
-        start,
         end,
         last.cause,
         _paths(same),

@@ -27,11 +27,9 @@ from reconciler.model import (
     Declared,
     Foreign,
     Observed,
-    Warning,
 )
+from reconciler.model.plan import Step
 from reconciler.planning.ownership import Ownership
-
-Step = Change | AlreadyHeld | Foreign | Warning
 
 _NEVER = datetime.max.replace(tzinfo=UTC)  # stands for the end of what does not end
 

@@ -26,9 +26,8 @@ from reconciler.model import (
     Past,
     Warning,
 )
+from reconciler.model.plan import Step
 from reconciler.planning.ownership import Verdict
-
-Step = Change | AlreadyHeld | Foreign | Warning
 
 
 @dataclass(frozen=True, slots=True)
