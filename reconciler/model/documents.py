@@ -61,6 +61,7 @@ class Grant:
     expires: datetime | None = None
     duration: timedelta | None = None
     ticket: str = ""
+    break_glass: bool = False
     position: Position = field(default=Position(""), compare=False)
 
     def window(self, merged: datetime) -> Window:
@@ -99,7 +100,9 @@ class Version(Generic[Document]):
 
     `merged` is the committer time of the first-parent commit that brought this content in (a pure
     rename keeps it), `gone` that of the commit that replaced or deleted it; None while it stands.
-    A content whose successor is invalid still stands.
+    A content whose successor is invalid still stands. `commit` is the one that brought it in, at
+    the path `origin`; `gone_by` the one that took it away. `id` names the version within one
+    history, `previous` the version that it replaced (-1: none).
     """
 
     path: str
@@ -108,6 +111,10 @@ class Version(Generic[Document]):
     merged: datetime
     gone: datetime | None
     content: Document
+    origin: str = ""
+    gone_by: str = ""
+    id: int = -1
+    previous: int = -1
 
     @property
     def window(self) -> Window:

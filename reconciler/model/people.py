@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 Accounts = tuple[tuple[str, tuple[str, ...]], ...]  # (system, names or ids there), sorted
+Attributes = tuple[tuple[str, str], ...]  # sorted
+
+FORGE = "forge"  # under `accounts`, beside the systems: how the forge knows somebody
 
 
 class SubjectKind(StrEnum):
@@ -46,6 +49,7 @@ class Person:
     manager: str = ""
     groups: tuple[str, ...] = ()
     accounts: Accounts = ()
+    attributes: Attributes = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Service:
 
     id: str
     accounts: Accounts = ()
+    attributes: Attributes = ()
 
 
 def accounts_in(accounts: Accounts, system: str) -> tuple[str, ...]:

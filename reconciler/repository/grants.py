@@ -37,7 +37,8 @@ def grant(tree: Tree, grammar: Grammar, *, standing: bool) -> tuple[Grant | None
         return None, problems
     reason, ticket = tree.data["reason"].strip(), tree.data.get("ticket", "")
     spot = tree.position()
-    return Grant(tree.path, subjects, items, reason, starts, expires, duration, ticket, spot), []
+    ends = starts, expires, duration
+    return Grant(tree.path, subjects, items, reason, *ends, ticket, position=spot), []
 
 
 def bundle(tree: Tree, grammar: Grammar) -> tuple[Bundle | None, list[Problem]]:

@@ -145,7 +145,7 @@ def _to_grant(path: str, f: list[str], seen: Entitlements) -> Grant:
         datetime.fromtimestamp(int(f[5]), UTC) if f[5] else None,
         timedelta(seconds=int(f[6])) if f[6] else None,
         f[7],
-        Position(path, int(f[1]), int(f[2])),
+        position=Position(path, int(f[1]), int(f[2])),
     )
 
 

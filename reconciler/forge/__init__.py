@@ -1,0 +1,1 @@
+"""Where the access repository is hosted: pull requests, reviews, comments. Decides nothing."""

@@ -1,0 +1,1 @@
+"""Who may have what, and whose approval it takes. Pure decisions: no IO, no clock."""
