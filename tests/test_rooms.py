@@ -23,11 +23,12 @@ MAY = {
     "render": {"model", "planning", "providers.base"},
     "policy": {"model", "errors"},
     "forge": {"model", "errors"},
-    "engine": {"model", "errors", "forge.base", "planning", "policy", "providers.base"},
+    "proof": {"model", "errors", "forge.base", "planning", "policy", "repository"},
+    "engine": {"model", "errors", "planning", "providers.base"},
     "repository": {"model", "errors", "providers", "providers.base"},
     "providers": {"model", "errors", "providers.base"},
     "sandbox": {"model", "errors", "templates", "sandbox"},
-    "cli": {"cli", "engine", "errors", "forge", "forge.base", "model", "planning", "policy",
+    "cli": {"cli", "engine", "errors", "forge", "forge.base", "model", "planning", "policy", "proof",
             "providers.base", "render", "repository", "sandbox", "templates"},
 }  # fmt: skip
 IMPURE = {"os", "time", "subprocess", "socket", "pathlib", "click", "random", "threading"}

@@ -14,6 +14,7 @@ from reconciler.model import (
     Claim,
     Entitlement,
     Principal,
+    Proof,
     Subject,
     Unknown,
     Warning,
@@ -59,11 +60,15 @@ def identify(claims: Iterable[Claim], connections: Connections, now: datetime) -
     for claim in claims:
         entitlement = spelled[claim.entitlement]
         if isinstance(entitlement, ProviderError):
+            if claim.proof is Proof.REFUSED:
+                continue  # nothing is given by it, so nobody need know whom it means
             where = f"{claim.entitlement.role} on {claim.entitlement.resource}"
             failed[claim.entitlement.system, where].append((claim, entitlement))
             continue
         principal = people[claim.subject, entitlement, claim.account]
         if isinstance(principal, ProviderError):
+            if claim.proof is Proof.REFUSED:
+                continue
             failed[claim.entitlement.system, claim.subject.id].append((claim, principal))
             continue
         pairs.append((Assignment(entitlement, principal), claim))

@@ -16,6 +16,7 @@ from reconciler.model import (
     Declaration,
     Entitlement,
     Plan,
+    Proof,
     Unknown,
     Warning,
 )
@@ -92,6 +93,8 @@ def look(
     wanted = {d.assignment.entitlement for d in says.declared.values()}
     wanted |= {d.assignment.entitlement for d in says.upcoming.values()} | exclusive
     lately = {p.assignment.entitlement for p in says.past.values() if p.ended >= horizon}
+    # What was not shown to be approved may have left something while it was believed.
+    lately |= {of.entitlement for of, claim in known.pairs if claim.proof is not Proof.PROVED}
     reading = observe(wanted | lately | known.gone, wanted.__contains__, connections, progress)
     return Situation(
         now,
@@ -145,9 +148,8 @@ def _within(says: Declaration, reading: Reading, connections: Connections) -> De
     def read(entitlement: Entitlement) -> bool:
         return (entitlement.system, connections.scope(entitlement)) not in reading.unread
 
-    return Declaration(
-        {k: d for k, d in says.declared.items() if read(d.assignment.entitlement)},
-        {k: d for k, d in says.upcoming.items() if read(d.assignment.entitlement)},
-        says.past,
-        says.since,
+    return replace(
+        says,
+        declared={k: d for k, d in says.declared.items() if read(d.assignment.entitlement)},
+        upcoming={k: d for k, d in says.upcoming.items() if read(d.assignment.entitlement)},
     )

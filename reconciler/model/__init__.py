@@ -1,7 +1,16 @@
 """The nouns. Frozen values only: no IO, no clock, no SDK."""
 
 from reconciler.model.access import Assignment, Capabilities, Entitlement, Observed, Principal
-from reconciler.model.declaration import Cause, Claim, Declaration, Declared, Past, Upcoming
+from reconciler.model.declaration import (
+    Cause,
+    Claim,
+    Declaration,
+    Declared,
+    Past,
+    Proof,
+    Unapproved,
+    Upcoming,
+)
 from reconciler.model.documents import (
     Bundle,
     BundleRef,
@@ -31,6 +40,7 @@ from reconciler.model.plan import (
     Foreign,
     Held,
     Kept,
+    OpenReview,
     Plan,
     Unknown,
     Warning,
@@ -89,12 +99,14 @@ __all__ = [
     "Match",
     "Mode",
     "Observed",
+    "OpenReview",
     "Past",
     "Person",
     "Plan",
     "PolicyPage",
     "Position",
     "Principal",
+    "Proof",
     "PullRequest",
     "Require",
     "Resource",
@@ -106,6 +118,7 @@ __all__ = [
     "Subject",
     "SubjectKind",
     "SubjectRef",
+    "Unapproved",
     "Unknown",
     "Upcoming",
     "Version",

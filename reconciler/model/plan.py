@@ -9,7 +9,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from reconciler.model.access import Assignment, Observed
-from reconciler.model.declaration import Cause
+from reconciler.model.declaration import Cause, Unapproved
 
 
 class Action(StrEnum):
@@ -82,6 +82,20 @@ class Warning:
     text: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class OpenReview:
+    """Access that was taken in an emergency (`path`, as `commit` brought it in) and that nobody
+    has looked at afterwards, to be done by `due`."""
+
+    due: datetime
+    path: str
+    commit: str
+    subjects: tuple[str, ...]
+    rule: str
+    reason: str
+    pull: str = ""
+
+
 Step = Change | AlreadyHeld | Foreign | Warning  # what a plan is put together from
 
 
@@ -105,7 +119,8 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`changes` in the order to carry them out: removals first."""
+    """`changes` in the order to carry them out: removals first. `notices` are said first, and
+    loudly."""
 
     at: datetime
     changes: tuple[Change, ...] = ()
@@ -115,6 +130,9 @@ class Plan:
     unknown: tuple[Unknown, ...] = ()
     warnings: tuple[Warning, ...] = ()
     kept: tuple[Kept, ...] = ()
+    unapproved: tuple[Unapproved, ...] = ()
+    reviews: tuple[OpenReview, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def hash(self) -> str:

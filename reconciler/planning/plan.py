@@ -85,7 +85,7 @@ class _Drawing:
         self._doubts: dict[str, Declared] = {}
 
     def compare(self, rows: Sequence[Observed]) -> None:
-        missing = dict(self._says.declared)
+        missing, waiting = dict(self._says.declared), self._says.waiting
         unlike: dict[str, list[Observed]] = {}
         repeated: set[str] = set()
         in_slot: dict[str, Observed] = {}
@@ -98,6 +98,9 @@ class _Drawing:
                 in_slot[assignment.slot] = row
                 continue
             key = assignment.key
+            if key in waiting:
+                missing.pop(key, None)
+                continue
             want = missing.pop(key, None)
             if want is None:
                 if key in self._says.declared:
@@ -137,7 +140,8 @@ class _Drawing:
                 slots[want.assignment.slot].append(want)
             else:
                 self._steps.append(self._rows.missing(want))
-        for slot in slots.keys() | in_slot.keys():
+        unsure = {assignment.slot for assignment in self._says.waiting.values()}
+        for slot in (slots.keys() | in_slot.keys()) - (unsure & in_slot.keys()):
             self._fill(tuple(slots.get(slot, ())), in_slot.get(slot))
 
     def _tally(self, entitlement: Entitlement) -> _Tally:

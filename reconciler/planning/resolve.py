@@ -21,6 +21,7 @@ from reconciler.model import (
     Grant,
     Item,
     Past,
+    Proof,
     Upcoming,
     Version,
     Window,
@@ -44,7 +45,7 @@ def claims(
     people, contents = Directory(directory, horizon), bundle_items(bundles, horizon)
     for version in grants:
         said = version.content.window(version.merged)
-        for item in _items(version.content, contents):
+        for item, bundle in _items(version.content, contents):
             for ref in version.content.subjects:
                 for subject in people.subjects(ref, item.value.entitlement.system):
                     claim = _claim(version, said, item, subject.window, subject.left)
@@ -60,16 +61,23 @@ def claims(
                         version.path,
                         said.end is None,
                         version.content.position,
+                        said,
+                        ref.id if ref.group else "",
+                        bundle,
+                        version.id,
                     )
 
 
-def _items(grant: Grant, contents: Mapping[str, tuple[Span[Item], ...]]) -> Iterator[Span[Item]]:
+def _items(
+    grant: Grant, contents: Mapping[str, tuple[Span[Item], ...]]
+) -> Iterator[tuple[Span[Item], str]]:
+    """Each with the bundle that it came with."""
     for item in grant.access:
         match item:
             case BundleRef(name=name):
-                yield from contents.get(name, ())
+                yield from ((span, name) for span in contents.get(name, ()))
             case Item():
-                yield Span(ALWAYS, item)
+                yield Span(ALWAYS, item), ""
 
 
 def _claim(
@@ -87,11 +95,22 @@ def _claim(
 def declaration(claimed: Iterable[tuple[Assignment, Claim]], now: datetime) -> Declaration:
     """Group the claims by assignment, and say for each what git declares at `now`.
 
-    Rule 1: access is the union of the windows; the end of one never ends what another gives.
+    Rule 1: access is the union of the windows; the end of one never ends what another gives. What
+    is over ended whether it was proved or could not be asked for: taking away needs no proof.
     """
     groups: dict[str, list[tuple[Assignment, Claim]]] = defaultdict(list)
+    waiting: dict[str, Assignment] = {}
+    refused: dict[str, tuple[str, ...]] = {}
     for assignment, claim in claimed:
-        groups[assignment.key].append((assignment, claim))
+        if claim.proof is Proof.PROVED:
+            groups[assignment.key].append((assignment, claim))
+        elif claim.proof is Proof.REFUSED:
+            files = (*refused.get(assignment.key, ()), claim.grant)
+            refused[assignment.key] = tuple(sorted(set(files)))
+        elif claim.window.contains(now):
+            waiting[assignment.key] = assignment
+        elif claim.window.ended(now):
+            groups[assignment.key].append((assignment, claim))
     declared: dict[str, Declared] = {}
     upcoming: dict[str, Upcoming] = {}
     past: dict[str, Past] = {}
@@ -111,7 +130,7 @@ def declaration(claimed: Iterable[tuple[Assignment, Claim]], now: datetime) -> D
             )
         if ended:
             past[key] = _past(assignment, ended)
-    return Declaration(declared, upcoming, past, since)
+    return Declaration(declared, upcoming, past, since, waiting, refused)
 
 
 def _declared(

@@ -101,7 +101,9 @@ class Rows:
         if self.ownership.of(row).owned:
             over = row.until is not None and row.until <= self.now
             cause = Cause.EXPIRED if over else Cause.WITHDRAWN
-            if past and key not in self.ownership.says.declared:
+            if files := self.ownership.says.refused.get(key):
+                cause, grants = Cause.UNAPPROVED, files
+            elif past and key not in self.ownership.says.declared:
                 return _remove(row, past.cause, past.subject, past.grants)
         return _remove(row, cause, subject, grants)
 
