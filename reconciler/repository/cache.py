@@ -54,6 +54,7 @@ class Cache:
     def __init__(self, folder: Path | None, root: Path) -> None:
         self._file: Path | None = None
         self._db: sqlite3.Connection | None = None
+        self._let_be = False  # for this run: locked, full or broken
         if folder is not None:
             name = sha256(str(root.resolve()).encode()).hexdigest()[:32]
             self._file = folder / f"{name}.sqlite"
@@ -81,6 +82,18 @@ class Cache:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Once more, after it was closed: for who looks back after a load."""
+        reopen = self._db is None and self._file is not None and not self._let_be
+        if reopen:
+            self._open()
+        try:
+            yield
+        finally:
+            if reopen:
+                self.close()
 
     def rows(self, space: str) -> dict[str, str]:
         """blob -> row, of everything remembered in the space."""
@@ -149,9 +162,11 @@ class Cache:
         try:
             return work(self._db)
         except sqlite3.OperationalError:
+            self._let_be = True
             self.close()
             return None
         except (sqlite3.Error, UnicodeError, OverflowError):
+            self._let_be = True
             self.close()
             if self._file is not None:
                 with suppress(OSError):

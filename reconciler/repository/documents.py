@@ -9,9 +9,10 @@ from reconciler.errors import Problem
 from reconciler.model import Bundle, DirectoryPage, Grant, Item
 from reconciler.repository import characters
 from reconciler.repository.cache import Cache
+from reconciler.repository.configuration import Configuration
 from reconciler.repository.contents import Progress, Source, Wanted, parsed_again, rows
 from reconciler.repository.grammar import Grammar
-from reconciler.repository.history import NONE, History, Span
+from reconciler.repository.history import History, Span
 from reconciler.repository.parse import Document, parse, parse_configuration, read
 from reconciler.repository.paths import Kind, kind_of
 from reconciler.repository.rows import Entitlements, Stale
@@ -71,6 +72,12 @@ class Reading:
             return read(span.path, data, characters.LARGE)[0]
         return None
 
+    def configuration(self, span: Span) -> Configuration | None:
+        """What an earlier reconciler.yaml said, if that was valid."""
+        wanted = Wanted(Kind.CONFIGURATION, span.path, span.blob)
+        [(_, data)] = self.source.read([wanted])
+        return parse_configuration(data, self.grammar.schemas)[0]
+
     def _again(self, span: Span, kind: Kind, texts: dict[str, str]) -> Document | None:
         wanted = Wanted(kind, span.path, span.blob)
         texts[span.blob] = parsed_again(self.source, wanted, self.grammar)
@@ -94,7 +101,7 @@ class Reading:
         """Newest first."""
         if self.before is None:
             self.before = []
-            spans = [s for s in reversed(self.history.configurations) if s.gone != NONE and s.blob]
+            spans = [span for span in self.history.configurations() if span.blob]
             wanted = [Wanted(Kind.CONFIGURATION, s.path, s.blob) for s in spans]
             texts = {one.blob: data for one, data in self.source.read(wanted)}
             for span in spans:

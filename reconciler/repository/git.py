@@ -133,7 +133,7 @@ class Git:
         with tempfile.TemporaryFile() as wanted:
             wanted.write("".join(f"{id}\n" for id in ids).encode())
             wanted.seek(0)
-            with self._open(("cat-file", "--batch"), stdin=wanted) as process:
+            with self._open(("cat-file", "--batch"), stdin=wanted, quiet=True) as process:
                 out = process.stdout
                 assert out is not None
                 while head := out.readline():
@@ -150,14 +150,26 @@ class Git:
 
         Rename detection is off: it costs 2.5 times as much, and guesses.
         """
+        yield from self._log("--reverse", commit, *([f"^{after}"] if after else []))
+
+    def changes(self, commits: Iterable[str]) -> Iterator[Commit]:
+        """What each of these commits changed against its first parent."""
+        with tempfile.TemporaryFile() as wanted:
+            wanted.write("".join(f"{id}\n" for id in commits).encode())
+            if wanted.tell():
+                wanted.seek(0)
+                yield from self._log("--no-walk=unsorted", "--stdin", stdin=wanted)
+
+    def _log(self, *asked: str, stdin: IO[bytes] | None = None) -> Iterator[Commit]:
         options = ("--first-parent", "--diff-merges=first-parent", "--raw", "-z", "--no-abbrev")
         exact = ("--no-renames", "--no-ext-diff", "--no-relative", "--no-color", "--no-notes")
         process = self._open(
             (
                 *("-c", "log.showRoot=true", "-c", "log.showSignature=false"),
-                *("log", *options, *exact, "--ignore-submodules=none", "--reverse"),
-                *("--format=%H %ct %P", commit, *([f"^{after}"] if after else []), "--"),
+                *("log", *options, *exact, "--ignore-submodules=none", "--format=%H %ct %P"),
+                *(*asked, "--"),
             ),
+            stdin=stdin,
         )
         with process:
             yield from _commits(_tokens(process))
@@ -173,7 +185,7 @@ class Git:
             raise _no_git() from None
 
     def _open(
-        self, arguments: tuple[str, ...], stdin: IO[bytes] | None = None
+        self, arguments: tuple[str, ...], stdin: IO[bytes] | None = None, *, quiet: bool = False
     ) -> subprocess.Popen[bytes]:
         command = ["git", "-C", str(self.root), *arguments]
         pipe = subprocess.PIPE
@@ -181,7 +193,7 @@ class Git:
             command,
             stdin=stdin or subprocess.DEVNULL,
             stdout=pipe,
-            stderr=subprocess.DEVNULL if stdin else pipe,
+            stderr=subprocess.DEVNULL if quiet else pipe,
             env=_environment(),
             bufsize=_CHUNK,
         )

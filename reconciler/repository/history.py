@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 from reconciler.repository.configuration import FILE
 from reconciler.repository.git import REGULAR, Commit, Step
-from reconciler.repository.paths import Kind, kind_of, trouble
+from reconciler.repository.paths import GRANTS, NAMED, Kind, kind_of, trouble
 
 NONE = -1
 
 _NUL = "\0"  # the one character that no path has
-_NUMBERS = 4  # of one span, beside its path and blob
+_NUMBERS = 4  # of one span
+_TEXTS = 3  # of one span
 
 
 class Span(NamedTuple):
@@ -28,14 +29,23 @@ class Span(NamedTuple):
 
     `blob` is "" for what can hold no document: a symlink, a submodule, a path that is refused.
     `previous` is the content that this one replaced, so that it can stand on if this is invalid.
+    `came` is the path at which the content came in, "" where it never moved.
     """
 
     path: str
     blob: str
+    came: str
     id: int
     merged: int
     gone: int = NONE
     previous: int = NONE
+
+    @property
+    def origin(self) -> str:
+        return self.came or self.path
+
+    def moved(self, path: str) -> Span:
+        return self._replace(path=path, came="" if path == self.origin else self.origin)
 
 
 @dataclass(slots=True)
@@ -47,7 +57,8 @@ class History:
     live: dict[str, Span] = field(default_factory=dict)
     ended: list[Span] = field(default_factory=list)  # in the order in which they went
     parts: list[bytes] = field(default_factory=list)  # what ended before those, in `flat` parts
-    configurations: list[Span] = field(default_factory=list)  # every one that ended, in order
+    ruled: list[Span] = field(default_factory=list)  # like `ended`, of what is no grant
+    ruled_parts: list[bytes] = field(default_factory=list)
     spans: int = 0
 
     @property
@@ -55,10 +66,18 @@ class History:
         return self.commits[-1] if self.commits else ""
 
     def went(self) -> Iterator[Span]:
-        """What no longer stands, newest first. What is not asked for is not unpacked."""
-        yield from reversed(self.ended)
-        for part in reversed(self.parts):
-            yield from reversed(unflat(part))
+        """What no longer stands but configurations, newest first. What is not asked for is not
+        unpacked."""
+        return _backwards(self.ended, self.parts)
+
+    def ruled_before(self) -> Iterator[Span]:
+        """Of what no longer stands, everything but grants, newest first: configurations, policies,
+        the directory, and so on. Few beside the grants, so that no grant is unpacked for them."""
+        return _backwards(self.ruled, self.ruled_parts)
+
+    def configurations(self) -> Iterator[Span]:
+        """Every one that ended, newest first."""
+        return (span for span in self.ruled_before() if span.path == FILE)
 
     def find(self, ids: set[int]) -> list[Span]:
         """Of what went, the spans with these ids. Unpacks as much as it must: for rare cases."""
@@ -100,7 +119,7 @@ class History:
                 claimed.add(source.id)
             if source is not None and source.blob and _same_place(source.path, step):
                 moved.add(source.id)
-                self.live[step.path] = source._replace(path=step.path)
+                self.live[step.path] = source.moved(step.path)
             else:
                 new.append((step, old, source))
         for step, old, source in new:
@@ -109,14 +128,25 @@ class History:
         for spans in taken.values():
             for span in spans:
                 if span.id not in moved:
-                    ended = self.configurations if span.path == FILE else self.ended
-                    ended.append(span._replace(gone=number))
+                    self._end(span._replace(gone=number))
+
+    def _end(self, span: Span) -> None:
+        if span.path != FILE:
+            self.ended.append(span)
+        if kind_of(span.path) not in GRANTS:
+            self.ruled.append(span)
 
     def _new(self, step: Step, number: int, before: Span | None) -> Span:
         previous = before.id if before is not None and _chained(before, step) else NONE
         blob = step.blob if _holds_document(step) else ""
         self.spans += 1
-        return Span(step.path, blob, self.spans - 1, number, NONE, previous)
+        return Span(step.path, blob, "", self.spans - 1, number, NONE, previous)
+
+
+def _backwards(spans: Sequence[Span], parts: Sequence[bytes]) -> Iterator[Span]:
+    yield from reversed(spans)
+    for part in reversed(parts):
+        yield from reversed(unflat(part))
 
 
 def _source(step: Step, taken: Iterable[Span], claimed: set[int]) -> Span | None:
@@ -130,10 +160,10 @@ def _source(step: Step, taken: Iterable[Span], claimed: set[int]) -> Span | None
 
 
 def _same_place(old: str, step: Step) -> bool:
-    """A move within one kind of folder changes nothing: not the merge, not the claims. A bundle's
-    file name is its name, so a moved bundle is another one."""
+    """A move within one kind of folder changes nothing: not the merge, not the claims. Where the
+    file's name says something (a bundle's name, the order of policies), what moved is another."""
     kind = kind_of(step.path)
-    return kind is kind_of(old) and kind is not Kind.BUNDLE and _holds_document(step)
+    return kind is kind_of(old) and kind not in NAMED and _holds_document(step)
 
 
 def _chained(before: Span, step: Step) -> bool:
@@ -154,9 +184,9 @@ def flat(spans: Sequence[Span]) -> bytes:
     """Spans as bytes, column by column, for the cache: all numbers, then all texts."""
     if not spans:
         return b""
-    paths, blobs, *numbers = zip(*spans, strict=True)
+    paths, blobs, came, *numbers = zip(*spans, strict=True)
     packed = b"".join(array("i", column).tobytes() for column in numbers)
-    return packed + joined([*paths, *blobs, str(len(spans))])
+    return packed + joined([*paths, *blobs, *came, str(len(spans))])
 
 
 def unflat(part: bytes) -> list[Span]:
@@ -166,10 +196,11 @@ def unflat(part: bytes) -> list[Span]:
     count = int(part[part.rindex(b"\0") + 1 :])
     numbers = array("i", part[: 4 * _NUMBERS * count]).tolist()
     texts = fields(part[4 * _NUMBERS * count :])
-    if len(texts) != 2 * count + 1 or len(numbers) != _NUMBERS * count:
+    if len(texts) != _TEXTS * count + 1 or len(numbers) != _NUMBERS * count:
         raise ValueError("a column is cut short")
-    columns = [numbers[i * count : (i + 1) * count] for i in range(_NUMBERS)]
-    return list(map(Span._make, zip(texts[:count], texts[count:-1], *columns, strict=True)))
+    columns = [texts[i * count : (i + 1) * count] for i in range(_TEXTS)]
+    figures = [numbers[i * count : (i + 1) * count] for i in range(_NUMBERS)]
+    return list(map(Span._make, zip(*columns, *figures, strict=True)))
 
 
 def joined(texts: Iterable[str]) -> bytes:

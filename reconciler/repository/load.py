@@ -14,6 +14,7 @@ from typing import TypeAlias, TypeVar, cast
 
 from reconciler.errors import InputError, Problem
 from reconciler.model import Bundle, DirectoryPage, Grant, Position, Version
+from reconciler.repository.archive import Archive
 from reconciler.repository.cache import Cache
 from reconciler.repository.configuration import FILE, LOOKBACK, Configuration
 from reconciler.repository.contents import Progress, Source, Wanted, undisturbed
@@ -57,15 +58,6 @@ class Loaded:
     directory: tuple[Version[DirectoryPage], ...]
     problems: tuple[Problem, ...]
     archive: Archive | None
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """Where `older` reads on."""
-
-    line: Line
-    since: int
-    reading: Reading
 
 
 def load(
@@ -127,7 +119,7 @@ def _configured(
         return None, Grammar(schemas), (_irregular(FILE),)
     found = _parsed(now, source, schemas)
     problems = found[2]
-    for span in reversed(history.configurations):
+    for span in history.configurations():
         if found[0] is not None:
             break
         if span.blob:

@@ -16,22 +16,35 @@ class Kind(StrEnum):
     """What a file says. The values name the schemas."""
 
     GRANT = "grant"
+    BREAK_GLASS = "break-glass"  # a grant below grants/break-glass/
     STANDING = "standing"
     BUNDLE = "bundle"
     DIRECTORY = "directory"
+    POLICY = "policy"
+    POLICY_TEST = "policy-test"  # below policies/tests/
+    CATALOG = "catalog"
+    REVIEW = "review"
     CONFIGURATION = "configuration"
 
+
+GRANTS = frozenset({Kind.GRANT, Kind.BREAK_GLASS, Kind.STANDING})  # what gives access
+NAMED = frozenset({Kind.BUNDLE, Kind.POLICY, Kind.CATALOG})  # whose file name says something
+LONG = frozenset({Kind.DIRECTORY, Kind.CATALOG})  # what a program may write
 
 FOLDERS = {
     "grants": Kind.GRANT,
     "standing": Kind.STANDING,
     "bundles": Kind.BUNDLE,
     "directory": Kind.DIRECTORY,
+}  # S
+_WITHIN = {
+    Kind.GRANT: ("break-glass/", Kind.BREAK_GLASS),
+    Kind.POLICY: ("tests/", Kind.POLICY_TEST),
 }
 # Folders that later versions will read. Until then a file there would look like a rule and be none.
 LATER = ("policies", "revocations", "catalog")
 
-_FLAT = ("bundles", "directory")
+_FLAT = ("bundles", "directory", "policies", "policies/tests", "catalog", "reviews")
 _BYSTANDERS = (".gitkeep", "README.md")  # may lie in any folder, and say nothing
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _GOOD = re.compile(r"(?:grants|standing)(?:/[A-Za-z0-9][A-Za-z0-9._@+-]{0,127})+(?<=\.yaml)")
@@ -43,7 +56,13 @@ def kind_of(path: str) -> Kind | None:
     folder, slash, rest = path.partition("/")
     if not slash:
         return Kind.CONFIGURATION if path == FILE else None
-    return None if rest.rpartition("/")[2] in _BYSTANDERS else FOLDERS.get(folder)
+    if rest.rpartition("/")[2] in _BYSTANDERS:
+        return None
+    kind = FOLDERS.get(folder)
+    if kind in _WITHIN:
+        inner, other = _WITHIN[kind]
+        return other if rest.startswith(inner) else kind
+    return kind
 
 
 def trouble(path: str) -> Problem | None:
@@ -69,7 +88,8 @@ def trouble(path: str) -> Problem | None:
             what = f"`{shown(segment)}` in the path has characters that are not allowed"
             fix = "use letters, digits and . _ @ + -, and start with a letter or digit"
             return _refused(path, what, fix)
-    if folder in _FLAT and "/" in rest:
+    inside = path.rpartition("/")[0]
+    if folder in _FLAT and inside not in _FLAT:
         return _refused(path, f"a folder within {folder}/", f"move the file to {folder}/{name}")
     if not name.endswith(".yaml"):
         what = f"`{shown(name)}` does not end in `.yaml`"

@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from reconciler.model import Version
 from reconciler.repository.history import NONE, History, Span
 from reconciler.repository.parse import Document
 
+Content = TypeVar("Content")
 Documents = Callable[[Iterable[Span]], Mapping[int, Document]]
 """The valid documents among these spans, by span id."""
 
@@ -39,11 +41,21 @@ class Line:
             found = self.now
         return max(found, merged)
 
-    def version(self, span: Span, gone: int, document: Document) -> Version[Document]:
+    def version(self, span: Span, gone: int, content: Content) -> Version[Content]:
         merged = self.date(span.merged)
-        end = None if gone == NONE else self.gone(gone, merged)
-        commit = self.history.commits[span.merged]
-        return Version(span.path, span.blob, commit, merged, end, document)
+        commits = self.history.commits
+        return Version(
+            span.path,
+            span.blob,
+            commits[span.merged],
+            merged,
+            None if gone == NONE else self.gone(gone, merged),
+            content,
+            span.came or span.path,
+            "" if gone == NONE else commits[gone],
+            span.id,
+            span.previous,
+        )
 
 
 def recent(line: Line, since: int, documents: Documents) -> Iterator[Version[Document]]:

@@ -9,7 +9,7 @@ from reconciler.errors import InputError, ReconcilerError
 from reconciler.repository.cache import Cache, code
 from reconciler.repository.configuration import FILE
 from reconciler.repository.git import REGULAR, Git
-from reconciler.repository.history import History, fields, flat, joined, unflat
+from reconciler.repository.history import History, Span, fields, flat, joined, unflat
 from reconciler.repository.paths import FOLDERS, kind_of
 
 _PART = 5_000  # spans in one remembered part of what ended: most runs need only the newest
@@ -60,28 +60,32 @@ def _prove(git: Git, tip: str, history: History) -> None:
 def _remembered(cache: Cache) -> History | None:
     parts = cache.history()
     try:
-        made_by, tip, spans, count = fields(parts["head"])
+        made_by, tip, spans, ended, ruled = fields(parts["head"])
         if made_by != code():
             return None
         commits = fields(parts["commits"])
         half = len(commits) // 2
         times = list(map(int, commits[half:]))
         live = {span.path: span for span in unflat(parts["live"])}
-        ended = [parts[f"ended{number}"] for number in range(int(count))]
-        past = unflat(parts["configurations"])
+        went = [parts[f"ended{number}"] for number in range(int(ended))]
+        rules = [parts[f"ruled{number}"] for number in range(int(ruled))]
     except (KeyError, ValueError):
         return None
-    history = History(commits[:half], times, live, [], ended, past, int(spans))
+    history = History(commits[:half], times, live, [], went, [], rules, int(spans))
     return history if history.tip == tip and len(times) == half else None
 
 
 def _remember(cache: Cache, history: History) -> None:
-    ended = history.ended
-    new = [flat(ended[i : i + _PART]) for i in range(0, len(ended), _PART)]
-    every = [*history.parts, *new]
-    parts = {f"ended{number}": part for number, part in enumerate(every)}
+    ended = [*history.parts, *_flat(history.ended)]
+    ruled = [*history.ruled_parts, *_flat(history.ruled)]
+    parts = {f"ended{number}": part for number, part in enumerate(ended)}
+    parts |= {f"ruled{number}": part for number, part in enumerate(ruled)}
     parts["live"] = flat(list(history.live.values()))
-    parts["configurations"] = flat(history.configurations)
     parts["commits"] = joined([*history.commits, *map(str, history.times)])
-    parts["head"] = joined([code(), history.tip, str(history.spans), str(len(every))])
+    counts = (history.spans, len(ended), len(ruled))
+    parts["head"] = joined([code(), history.tip, *map(str, counts)])
     cache.remember_history(parts)
+
+
+def _flat(spans: list[Span]) -> list[bytes]:
+    return [flat(spans[i : i + _PART]) for i in range(0, len(spans), _PART)]

@@ -167,7 +167,10 @@ def test_one_wrong_clock_moves_only_its_own_commit(times: list[int], data: st.Da
 
 
 def test_spans_survive_as_bytes_whatever_their_paths_are() -> None:
-    spans = [Span("grants/ü\udcff\n.yaml", "b" * 40, 3, 1, 2, -1), Span("x", "", 4, 0, -1, 3)]
+    spans = [
+        Span("grants/ü\udcff\n.yaml", "b" * 40, "grants/ö.yaml", 3, 1, 2, -1),
+        Span("x", "", "", 4, 0, -1, 3),
+    ]
     assert unflat(flat(spans)) == spans
     assert unflat(b"") == []
 
