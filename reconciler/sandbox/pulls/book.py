@@ -1,0 +1,249 @@
+"""What a local Bitbucket knows: members, pull requests, and what happened to them, in order.
+
+Speaks to nobody: `cloud` and `dc` put it into words. `Book`'s methods are what a person would do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from reconciler.sandbox.pulls.repository import Commit, Files, Identity, Repository
+
+
+class Kind(StrEnum):
+    OPENED = "opened"
+    EDITED = "edited"
+    PUSHED = "pushed"
+    APPROVED = "approved"
+    UNAPPROVED = "unapproved"
+    CHANGES_REQUESTED = "changes requested"
+    COMMENTED = "commented"
+    MERGED = "merged"
+
+
+class Strategy(StrEnum):
+    MERGE_COMMIT = "merge_commit"
+    SQUASH = "squash"
+    FAST_FORWARD = "fast_forward"
+
+
+@dataclass(slots=True)
+class Member:
+    """`person` is False for a bot. `gone`: the account was deleted."""
+
+    login: str
+    number: int
+    person: bool = True
+    gone: bool = False
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.login.title(), f"{self.login}@example.com")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`source` and `destination` are the heads as they were then, `before` the source before it."""
+
+    number: int
+    kind: Kind
+    who: Member
+    at: datetime
+    source: str
+    destination: str
+    before: str = ""
+
+
+@dataclass(slots=True)
+class Comment:
+    number: int
+    who: Member
+    text: str
+    version: int = 0
+    deleted: bool = False
+
+
+@dataclass(slots=True)
+class Pull:
+    """`version` goes up with each change, as Data Center counts. `base` is where its source left
+    the main line, `seen` every commit that was ever in it."""
+
+    number: int
+    title: str
+    body: str
+    author: Member
+    branch: str
+    into: str
+    head: str
+    destination: str
+    at: datetime
+    reviewers: list[Member] = field(default_factory=list)
+    words: dict[str, tuple[Kind, str]] = field(default_factory=dict)  # login: word, commit
+    events: list[Event] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    merged: str = ""
+    closed_by: Member | None = None
+    version: int = 0
+
+
+class Book:
+    """`clock` is asked once for each thing that happens."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        logins: Iterable[str] = (),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.repository = repository
+        self.main = repository.main
+        self.members: dict[str, Member] = {}
+        self.pulls: dict[int, Pull] = {}
+        self.statuses: dict[tuple[str, str], dict[str, str]] = {}  # (commit, key)
+        self.lock = threading.RLock()
+        self._clock = clock
+        self._count = 0
+        for login in logins:
+            self.add(login)
+        if not repository.head(self.main):
+            start = Identity("Start", "start@example.com")
+            repository.commit(self.main, {}, start, clock(), "Start")
+
+    def add(self, login: str, person: bool = True) -> Member:
+        member = Member(login, 101 + len(self.members), person)
+        self.members[login] = member
+        return member
+
+    def delete_account(self, login: str) -> None:
+        self.members[login].gone = True
+
+    def push(
+        self,
+        login: str,
+        branch: str,
+        files: Files,
+        message: str = "",
+        author: Identity | None = None,
+        onto: str = "",
+    ) -> str:
+        """One commit, pushed by `login`; forced where it is put `onto` another. Straight to the
+        main line too. `author` is what the commit claims."""
+        with self.lock:
+            at = self._clock()
+            who = self.members[login]
+            made = self.repository.commit(
+                branch, files, author or who.identity, at, message, onto=onto
+            )
+            for pull in self.pulls.values():
+                if pull.branch == branch and not pull.merged:
+                    before, pull.head = pull.head, made
+                    self._note(pull, Kind.PUSHED, who, at, before)
+                    self._see(pull)
+            return made
+
+    def open_pull(
+        self,
+        login: str,
+        branch: str,
+        title: str,
+        into: str = "",
+        body: str = "",
+        reviewers: Iterable[str] = (),
+    ) -> Pull:
+        with self.lock:
+            into = into or self.main
+            at = self._clock()
+            pull = Pull(
+                number=len(self.pulls) + 1,
+                title=title,
+                body=body,
+                author=self.members[login],
+                branch=branch,
+                into=into,
+                head=self.repository.head(branch),
+                destination=self.repository.head(into),
+                at=at,
+                reviewers=[self.members[name] for name in reviewers],
+            )
+            self.pulls[pull.number] = pull
+            self._note(pull, Kind.OPENED, pull.author, at)
+            self._see(pull)
+            return pull
+
+    def edit(self, login: str, number: int, title: str) -> None:
+        with self.lock:
+            pull = self.pulls[number]
+            pull.title = title
+            self._note(pull, Kind.EDITED, self.members[login], self._clock())
+
+    def approve(self, login: str, number: int) -> None:
+        self._say(login, number, Kind.APPROVED)
+
+    def request_changes(self, login: str, number: int) -> None:
+        self._say(login, number, Kind.CHANGES_REQUESTED)
+
+    def unapprove(self, login: str, number: int) -> None:
+        """Takes either word back."""
+        self._say(login, number, Kind.UNAPPROVED)
+
+    def comment(self, login: str, number: int, text: str) -> Comment:
+        with self.lock:
+            pull = self.pulls[number]
+            self._count += 1
+            said = Comment(self._count, self.members[login], text)
+            pull.comments.append(said)
+            self._note(pull, Kind.COMMENTED, said.who, self._clock())
+            return said
+
+    def merge(self, login: str, number: int, strategy: str = Strategy.MERGE_COMMIT) -> str:
+        """The commit that the main line ends with. Nobody is stopped: neither are admins."""
+        with self.lock:
+            pull = self.pulls[number]
+            who, at = self.members[login], self._clock()
+            pull.destination = self.repository.head(pull.into)
+            self._see(pull)
+            message = f"Merged in {pull.branch} (pull request #{number})\n\n{pull.title}"
+            pull.merged = self._merged(pull, Strategy(strategy), who, at, message)
+            pull.closed_by = who
+            self._note(pull, Kind.MERGED, who, at)
+            return pull.merged
+
+    def commits(self, pull: Pull) -> tuple[Commit, ...]:
+        """Newest first; those that were merged, once it is."""
+        if not pull.merged:
+            pull.destination = self.repository.head(pull.into)
+        return self.repository.between(pull.destination, pull.head)
+
+    def _merged(
+        self, pull: Pull, strategy: Strategy, who: Member, at: datetime, message: str
+    ) -> str:
+        if pull.into != self.main:
+            self.repository.move(pull.into, pull.head)
+            return pull.head
+        match strategy:
+            case Strategy.MERGE_COMMIT:
+                return self.repository.merge(pull.head, who.identity, at, message)
+            case Strategy.SQUASH:
+                return self.repository.squash(pull.head, who.identity, at, message)
+            case Strategy.FAST_FORWARD:
+                return self.repository.fast_forward(pull.head)
+
+    def _say(self, login: str, number: int, kind: Kind) -> None:
+        with self.lock:
+            pull = self.pulls[number]
+            pull.words[login] = (kind, pull.head)
+            self._note(pull, kind, self.members[login], self._clock())
+
+    def _see(self, pull: Pull) -> None:
+        pull.seen |= {commit.hash for commit in self.commits(pull)}
+
+    def _note(self, pull: Pull, kind: Kind, who: Member, at: datetime, before: str = "") -> None:
+        self._count += 1
+        pull.version += 1
+        event = Event(self._count, kind, who, at, pull.head, pull.destination, before)
+        pull.events.append(event)
