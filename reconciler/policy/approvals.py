@@ -158,7 +158,9 @@ def missing(needs: Sequence[Need], persons: frozenset[str]) -> tuple[Need, ...]:
 
     def seat(place: int, tried: set[str]) -> bool:
         """Seats somebody, moving others on where that makes room."""
-        for person in sorted(needs[places[place]].persons & persons - tried):
+        for person in sorted(needs[places[place]].persons & persons):
+            if person in tried:
+                continue
             tried.add(person)
             if person not in sits or seat(sits[person], tried):
                 sits[person] = place

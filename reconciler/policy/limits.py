@@ -84,7 +84,7 @@ def automatic(rule: Rule, case: Case) -> bool:
         return False
     if asks.groups and not case.subject.groups & set(asks.groups):
         return False
-    if asks.attributes and not having(asks.attributes)(case.subject):
+    if asks.attributes and not having(asks.attributes)(case.subject.attributes):
         return False
     if asks.roles and not _roles(asks.roles)(case.entitlement.role):
         return False

@@ -13,24 +13,31 @@ from typing import Any, Generic, TypeVar
 from reconciler.model import Entitlement, Match
 from reconciler.policy import globs
 from reconciler.policy.case import Case, ResourceFacts, SubjectFacts
-from reconciler.policy.words import listed, some
+from reconciler.policy.words import listed, short, some
 
-Value = TypeVar("Value", bound=Hashable)
+Value = TypeVar("Value")
+Key = TypeVar("Key", bound=Hashable)
 Pairs = tuple[tuple[str, str], ...]
 Wanted = tuple[tuple[str, tuple[str, ...]], ...]
 Access = tuple[Entitlement, ResourceFacts]
 
 
 @dataclass(frozen=True, slots=True)
-class Field(Generic[Value]):
-    """One key of `match`. `wants` is what a rule says (empty: anything will do), `test` makes of it
-    a test of what a case has; `asks` and `has` put the two into words."""
+class Field(Generic[Value, Key]):
+    """One key of `match`. `wants` is what a rule says (empty: anything will do), `of` what a case
+    has, `test` makes of the one a test of the other; `asks` and `has` put the two into words."""
 
     name: str
     wants: Callable[[Match], tuple[Any, ...]]
-    test: Callable[[Any], Callable[[Value], bool]]
-    has: Callable[[Value], str]
+    of: Callable[[Value], Key]
+    test: Callable[[Any], Callable[[Key], bool]]
+    has: Callable[[Key], str] = lambda key: str(key) or "none"
     asks: Callable[[Any], str] = listed
+
+    def differs(self, match: Match, value: Value) -> str:
+        """ "it asks for role read or write, here it is admin"."""
+        asked, found = self.asks(self.wants(match)), self.has(self.of(value))
+        return f"it asks for {self.name} {asked}, here it is {found}"
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -41,10 +48,10 @@ def bits(mask: int) -> Iterator[int]:
         mask ^= lowest
 
 
-class Column(Generic[Value]):
-    """One field over all rules. Equal wants are tested once."""
+class Column(Generic[Value, Key]):
+    """One field over all rules. Equal wants are tested once, and each thing that cases have."""
 
-    def __init__(self, field: Field[Value], matches: Sequence[Match]) -> None:
+    def __init__(self, field: Field[Value, Key], matches: Sequence[Match]) -> None:
         self.field = field
         self._free = 0
         wanted: dict[Any, int] = {}
@@ -55,16 +62,17 @@ class Column(Generic[Value]):
             else:
                 self._free |= 1 << i
         self._tests = [(field.test(want), mask) for want, mask in wanted.items()]
-        self._known: dict[Value, int] = {}
+        self._known: dict[Key, int] = {}
 
     def fits(self, value: Value) -> int:
-        mask = self._known.get(value)
+        key = self.field.of(value)
+        mask = self._known.get(key)
         if mask is None:
             mask = self._free
             for test, fitting in self._tests:
-                if test(value):
+                if test(key):
                     mask |= fitting
-            self._known[value] = mask
+            self._known[key] = mask
         return mask
 
 
@@ -94,52 +102,31 @@ class Paths:
         return mask
 
 
-class Part(Generic[Value]):
-    """The fields about one part of a case, together."""
-
-    def __init__(self, fields: Sequence[Field[Value]], matches: Sequence[Match]) -> None:
-        self.columns = [Column(field, matches) for field in fields]
-        self._all = (1 << len(matches)) - 1
-        self._known: dict[Value, int] = {}
-
-    def fits(self, value: Value) -> int:
-        mask = self._known.get(value)
-        if mask is None:
-            mask = self._all
-            for column in self.columns:
-                mask &= column.fits(value)
-            self._known[value] = mask
-        return mask
+def _in_folded(want: tuple[str, ...]) -> Callable[[str], bool]:
+    wanted = frozenset(word.casefold() for word in want)
+    return lambda word: word.casefold() in wanted
 
 
-def _any_of(want: tuple[str, ...]) -> Callable[[SubjectFacts], bool]:
-    wanted = {name.casefold() for name in want}
-    return lambda subject: any(group.casefold() in wanted for group in subject.groups)
+def _any_folded(want: tuple[str, ...]) -> Callable[[frozenset[str]], bool]:
+    fits = _in_folded(want)
+    return lambda words: any(map(fits, words))
 
 
-def _kind(want: tuple[str, ...]) -> Callable[[SubjectFacts], bool]:
-    return lambda subject: subject.kind in want
-
-
-def _classified(wanted: frozenset[str]) -> Callable[[Access], bool]:
-    return lambda access: access[1].classification.casefold() in wanted
-
-
-def _tags(want: Pairs) -> Callable[[Access], bool]:
+def _tags(want: Pairs) -> Callable[[Pairs], bool]:
     wanted = _folded(want)
-    return lambda access: wanted <= _folded(access[1].tags)
+    return lambda tags: wanted <= _folded(tags)
 
 
 def _folded(pairs: Pairs) -> frozenset[tuple[str, str]]:
     return frozenset((key.casefold(), value.casefold()) for key, value in pairs)
 
 
-def having(want: Wanted) -> Callable[[SubjectFacts], bool]:
-    """Whether a subject has each attribute, with one of the values where any is given."""
+def having(want: Wanted) -> Callable[[Pairs], bool]:
+    """Whether each attribute is there, with one of the values where any is given."""
     wanted = [(name.casefold(), frozenset(v.casefold() for v in values)) for name, values in want]
 
-    def test(subject: SubjectFacts) -> bool:
-        has = dict(_folded(subject.attributes))
+    def test(attributes: Pairs) -> bool:
+        has = dict(_folded(attributes))
         return all(name in has and (not any_ or has[name] in any_) for name, any_ in wanted)
 
     return test
@@ -154,35 +141,24 @@ def _pairs(pairs: Pairs) -> str:
     return listed((f"{key}: {value}" for key, value in pairs), "and") or "none"
 
 
-def _on(
-    name: str, wants: Callable[[Match], tuple[str, ...]], of: Callable[[Access], str]
-) -> Field[Access]:
-    def test(want: tuple[str, ...]) -> Callable[[Access], bool]:
-        fits = globs.text(want)
-        return lambda access: fits(of(access))
-
-    return Field(name, wants, test, lambda access: of(access) or "none")
+def _groups(groups: frozenset[str]) -> str:
+    return some(groups, "and") or "none"
 
 
-ACCESS: tuple[Field[Access], ...] = (
-    _on("system", lambda m: m.systems, lambda a: a[0].system),
-    _on("kind", lambda m: m.kinds, lambda a: a[0].kind),
-    _on("resource", lambda m: m.resources, lambda a: a[0].resource),
-    _on("role", lambda m: m.roles, lambda a: a[0].role),
-    Field(
-        "classification",
-        lambda m: m.classification,
-        lambda want: _classified(frozenset(word.casefold() for word in want)),
-        lambda a: a[1].classification or "none",
-    ),
-    Field("tags", lambda m: m.tags, _tags, lambda a: _pairs(a[1].tags), _pairs),
+ACCESS: tuple[Field[Access, Any], ...] = (
+    Field("system", lambda m: m.systems, lambda a: a[0].system, globs.text),
+    Field("kind", lambda m: m.kinds, lambda a: a[0].kind, globs.text),
+    Field("resource", lambda m: m.resources, lambda a: a[0].resource, globs.text),
+    Field("role", lambda m: m.roles, lambda a: a[0].role, globs.text, short),
+    Field("tags", lambda m: m.tags, lambda a: a[1].tags, _tags, _pairs, _pairs),
+    Field("classification", lambda m: m.classification, lambda a: a[1].classification, _in_folded),
 )
-SUBJECT: tuple[Field[SubjectFacts], ...] = (
-    Field("subject", lambda m: m.subjects, _kind, lambda s: s.kind),
-    Field("groups", lambda m: m.groups, _any_of, lambda s: some(s.groups, "and") or "none"),
-    Field("attributes", lambda m: m.attributes, having, lambda s: _pairs(s.attributes), _asked),
+SUBJECT: tuple[Field[SubjectFacts, Any], ...] = (
+    Field("subject", lambda m: m.subjects, lambda s: s.kind, _in_folded),
+    Field("groups", lambda m: m.groups, lambda s: s.groups, _any_folded, _groups),
+    Field("attributes", lambda m: m.attributes, lambda s: s.attributes, having, _pairs, _asked),
 )
-BUNDLE: Field[str] = Field("bundle", lambda m: m.bundles, globs.text, lambda b: b or "none")
+BUNDLE: Field[str, str] = Field("bundle", lambda m: m.bundles, lambda b: b, globs.text)
 
 
 class Index:
@@ -190,43 +166,51 @@ class Index:
 
     def __init__(self, matches: Sequence[Match]) -> None:
         self._matches = matches
-        self._access = Part(ACCESS, matches)
-        self._subject = Part(SUBJECT, matches)
+        self._all = (1 << len(matches)) - 1
+        self._access = [Column(field, matches) for field in ACCESS]
+        self._subject = [Column(field, matches) for field in SUBJECT]
         self._bundle = Column(BUNDLE, matches)
         self._path = Paths([match.paths for match in matches])
+        self._subjects: dict[SubjectFacts, int] = {}
 
     def access(self, entitlement: Entitlement, resource: ResourceFacts) -> int:
-        return self._access.fits((entitlement, resource))
+        access, mask = (entitlement, resource), self._all
+        for column in self._access:
+            mask &= column.fits(access)
+        return mask
 
     def fits(self, case: Case) -> int:
-        mask = self._access.fits((case.entitlement, case.resource))
-        mask &= self._subject.fits(case.subject) & self._bundle.fits(case.bundle)
+        mask = self.access(case.entitlement, case.resource) & self._about(case.subject)
+        mask &= self._bundle.fits(case.bundle)
         return mask & self._path.fits(case.path) if mask else 0
 
     def fields(self, case: Case) -> Iterator[tuple[str, int]]:
         """Each field's name, and what fits by it alone."""
         access = (case.entitlement, case.resource)
-        yield from ((c.field.name, c.fits(access)) for c in self._access.columns)
-        yield from ((c.field.name, c.fits(case.subject)) for c in self._subject.columns)
+        yield from ((c.field.name, c.fits(access)) for c in self._access)
+        yield from ((c.field.name, c.fits(case.subject)) for c in self._subject)
         yield "bundle", self._bundle.fits(case.bundle)
         yield "path", self._path.fits(case.path)
 
     def why(self, i: int, name: str, case: Case) -> str:
-        """ "it asks for role read or write, and this is admin"."""
+        """Of a field that does not fit."""
         match = self._matches[i]
         if name == "path":
-            return f"its paths are {listed(match.paths)}, and the file is {case.path}"
+            return f"it asks for path {listed(match.paths)}, here it is {case.path}"
         access = (case.entitlement, case.resource)
         for field in ACCESS:
             if field.name == name:
-                return _asks(field, match, access)
+                return field.differs(match, access)
         for field_ in SUBJECT:
             if field_.name == name:
-                return f"{_asks(field_, match, case.subject)} ({case.subject.id})"
-        return _asks(BUNDLE, match, case.bundle)
+                return f"{field_.differs(match, case.subject)} for {case.subject.id}"
+        return BUNDLE.differs(match, case.bundle)
 
-
-def _asks(field: Field[Value], match: Match, value: Value) -> str:
-    return (
-        f"it asks for {field.name} {field.asks(field.wants(match))}, here it is {field.has(value)}"
-    )
+    def _about(self, subject: SubjectFacts) -> int:
+        mask = self._subjects.get(subject)
+        if mask is None:
+            mask = self._all
+            for column in self._subject:
+                mask &= column.fits(subject)
+            self._subjects[subject] = mask
+        return mask

@@ -39,8 +39,10 @@ def some(words: Iterable[str], conjunction: str = "or") -> str:
     return f"{', '.join(each[:_FEW])} {conjunction} {len(each) - _FEW} others"
 
 
+def short(role: str) -> str:
+    """A role may be a whole policy document."""
+    return role if len(role) <= _LONGEST else f"{role[: _LONGEST - 1]}…"
+
+
 def what(entitlement: Entitlement) -> str:
-    """With the role cut where it is a whole policy document."""
-    e = entitlement
-    role = e.role if len(e.role) <= _LONGEST else f"{e.role[: _LONGEST - 1]}…"
-    return f"{e.system}: {role} on {e.resource}"
+    return f"{entitlement.system}: {short(entitlement.role)} on {entitlement.resource}"
