@@ -97,7 +97,8 @@ class Rows:
     def _removal(self, row: Observed) -> Change:
         key = row.assignment.key
         past = self.ownership.says.past.get(key)
-        cause, subject, grants = Cause.FOREIGN, "", ()
+        cause, subject = Cause.FOREIGN, ""
+        grants: tuple[str, ...] = ()
         if self.ownership.of(row).owned:
             over = row.until is not None and row.until <= self.now
             cause = Cause.EXPIRED if over else Cause.WITHDRAWN

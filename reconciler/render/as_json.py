@@ -13,7 +13,9 @@ from reconciler.model import (
     Change,
     Foreign,
     Held,
+    OpenReview,
     Plan,
+    Unapproved,
     Unknown,
     Warning,
 )
@@ -40,6 +42,9 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "already_held": [_already_held(a) for a in plan.already_held],
         "unknown": [_unknown(u) for u in plan.unknown],
         "warnings": [_warning(w) for w in plan.warnings],
+        "unapproved": [_unapproved(u) for u in plan.unapproved],
+        "reviews": [_review(r) for r in plan.reviews],
+        "notices": list(plan.notices),
         "summary": summary(plan),
     }
 
@@ -55,6 +60,7 @@ def summary(plan: Plan) -> dict[str, int]:
         "unknown": len(plan.unknown),
         "already_held": len(plan.already_held),
         "foreign": len(plan.foreign),
+        "unapproved": len(plan.unapproved),
         "kept": sum(k.count for k in plan.kept),
     }
 
@@ -150,3 +156,28 @@ def _unknown(unknown: Unknown) -> dict[str, Any]:
 
 def _warning(warning: Warning) -> dict[str, Any]:
     return {"system": warning.system, "text": warning.text}
+
+
+def _unapproved(of: Unapproved) -> dict[str, Any]:
+    return {
+        "path": of.path,
+        "commit": of.commit,
+        "subject": of.subject or None,
+        "access": of.access or None,
+        "rule": of.rule or None,
+        "reason": of.reason,
+        "fix": of.fix,
+        "pull": of.pull or None,
+    }
+
+
+def _review(of: OpenReview) -> dict[str, Any]:
+    return {
+        "path": of.path,
+        "commit": of.commit,
+        "subjects": list(of.subjects),
+        "rule": of.rule,
+        "reason": of.reason,
+        "due": instant(of.due),
+        "pull": of.pull or None,
+    }

@@ -9,10 +9,13 @@ from reconciler.model import Plan
 from reconciler.providers.base import Outcome
 from reconciler.render.words import (
     SIGNS,
+    UNAPPROVED,
     UNKNOWN,
     brief,
     counts,
+    emergency,
     ends,
+    grouped,
     moment,
     printable,
     release,
@@ -32,6 +35,8 @@ def cell(text: str) -> str:
 
 def plan(plan: Plan) -> str:
     parts = [f"### Access plan: {counts(plan)}", ""]
+    for notice in (*plan.notices, *map(emergency, plan.reviews)):
+        parts += [f"> **{cell(notice)}**", ""]
     parts += _table(
         ("", "who", "what", "where", "system", "when", "grants"),
         (
@@ -45,6 +50,13 @@ def plan(plan: Plan) -> str:
                 ", ".join(c.grants),
             )
             for c in plan.changes
+        ),
+    )
+    parts += _section(
+        UNAPPROVED,
+        _table(
+            ("what", "why, and what to do"),
+            ((row.title, " ".join(row.lines)) for row in grouped(plan.unapproved)),
         ),
     )
     parts += _section("Held back by a guard", _held(plan))

@@ -13,11 +13,14 @@ from reconciler.planning.status import Line, State
 from reconciler.providers.base import Outcome
 from reconciler.render.words import (
     SIGNS,
+    UNAPPROVED,
     UNKNOWN,
     brief,
     counts,
     done,
+    emergency,
     ends,
+    grouped,
     moment,
     printable,
     release,
@@ -50,7 +53,9 @@ def _safe(text: str) -> str:
 
 
 def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool = False) -> None:
+    notices(plan, console)
     _changes(plan.changes, console, modes)
+    unapproved(plan, console)
     _held(plan, console)
     unknown(plan, console)
     _section(console, "Already held: not ours, and it stays", "", _already_held(plan))
@@ -58,6 +63,25 @@ def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool
     _section(console, "Warnings", "yellow", ((w.system, w.text) for w in plan.warnings))
     console.print(f"[bold]Plan:[/] {counts(plan)}.")
     console.print(f"Hash: {plan.hash}", style="dim")
+
+
+def notices(plan: Plan, console: Console) -> None:
+    for notice in plan.notices:
+        console.print(f"[bold yellow]! {_safe(notice)}[/]")
+    for review in plan.reviews:
+        late = "OVERDUE " if review.due <= plan.at else ""
+        colour = "red" if late else "yellow"
+        console.print(f"[bold {colour}]! {_safe(late + emergency(review))}[/]")
+
+
+def unapproved(plan: Plan, console: Console) -> None:
+    """Each refusal with its reason and what to do: on lines of their own, for they are sentences."""
+    if plan.unapproved:
+        console.print(UNAPPROVED, style="bold red")
+    for row in grouped(plan.unapproved):
+        console.print(f"  [red]✗[/] {_safe(row.title)}")
+        for line in row.lines:
+            console.print(f"      {_safe(line)}")
 
 
 def unknown(plan: Plan, console: Console) -> None:
@@ -73,10 +97,12 @@ def applied(
     modes: Mapping[str, Mode],
 ) -> None:
     """What was done, then what was not and why."""
+    notices(plan, console)
     for outcome in outcomes:
         _outcome(outcome, console)
     if skipped:
         _changes(skipped, console, modes)
+    unapproved(plan, console)
     _held(plan, console)
     unknown(plan, console)
     _section(console, "Warnings", "yellow", ((w.system, w.text) for w in plan.warnings))

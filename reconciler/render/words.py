@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reconciler.model import Action, Assignment, Cause, Change, Plan
+from reconciler.model import (
+    Action,
+    Assignment,
+    Cause,
+    Change,
+    OpenReview,
+    Plan,
+    Unapproved,
+)
 from reconciler.planning.guards import RELEASABLE
 from reconciler.providers.base import Outcome
 
@@ -30,8 +39,11 @@ def who(subject: str, assignment: Assignment) -> str:
 
 def what(assignment: Assignment) -> str:
     """The role, cut where it is a whole policy document."""
-    role = assignment.entitlement.role
-    return role if len(role) <= _LONGEST else f"{role[: _LONGEST - 1]}…"
+    return cut(assignment.entitlement.role)
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def role_of(change: Change) -> str:
@@ -59,6 +71,43 @@ def brief(error: str) -> str:
     """An SDK's page of explanation as one line that fits a table."""
     line = printable(" ".join(error.split()))
     return line if len(line) <= _LINE else f"{line[: _LINE - 1]}…"
+
+
+UNAPPROVED = "Not approved: nothing is given for it"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One refusal, for one file and reason, however many it concerns."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def grouped(found: Iterable[Unapproved]) -> Iterator[Row]:
+    """Refusals of one file for one reason are told once, with everything that they concern."""
+    groups: dict[tuple[str, ...], list[Unapproved]] = {}
+    for one in found:
+        groups.setdefault((one.path, one.commit, one.rule, one.reason, one.fix), []).append(one)
+    for (path, commit, rule, reason, fix), rows in groups.items():
+        what = "this change does not count: the version before stands"
+        if rows[0].subject:
+            access = [f"{row.subject}: {cut(row.access)}" for row in rows]
+            more = f" and {len(access) - 3} more" if len(access) > 3 else ""
+            what = "; ".join(access[:3]) + more
+        by = f" (rule `{rule}`)" if rule else ""
+        title = f"{path} at {commit[:10]}: {what}"
+        yield Row(
+            title, tuple(line for line in (f"{reason}{by}", f"do: {fix}" if fix else "") if line)
+        )
+
+
+def emergency(review: OpenReview) -> str:
+    who = ", ".join(review.subjects)
+    return (
+        f"break-glass by {who}: {review.path} at {review.commit[:10]}, `{cut(review.reason)}`; "
+        f"to be looked at by {moment(review.due)} (add a file in reviews/)"
+    )
 
 
 UNKNOWN = "Could not be read or recognised: nothing is planned there"
@@ -93,6 +142,7 @@ def counts(plan: Plan) -> str:
     for count, word in (
         (len(plan.already_held), "already held"),
         (len(plan.held), "held back"),
+        (len(plan.unapproved), "not approved"),
         (len(plan.unknown), "unknown"),
         (len(plan.foreign), "foreign"),
     ):

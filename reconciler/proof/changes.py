@@ -1,0 +1,261 @@
+"""Walks the changes of rules, people and configuration in order, and says for each whether it was
+approved by the rules before it. The first commit that is not to be trusted is the `root`'s next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from reconciler.forge.base import Want
+from reconciler.model import ForgeKind, ForgeSettings, Unapproved, Version
+from reconciler.policy.judge import Judgement, Verdict, judge_change
+from reconciler.policy.roster import Roster
+from reconciler.proof.code import code
+from reconciler.proof.evidence import Dossier, Memory
+from reconciler.proof.ground import (
+    GOVERNING,
+    Content,
+    Entry,
+    Event,
+    Ground,
+    Read,
+    Standing,
+    by_commit,
+    configuration,
+    events,
+    ground,
+)
+from reconciler.repository.archive import Archive
+from reconciler.repository.configuration import Configuration
+from reconciler.repository.paths import Kind
+
+OFF = ForgeSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A change that does not count."""
+
+    event: Event
+    judgement: Judgement
+
+
+@dataclass
+class Changes:
+    """`root` is the number of the commit up to which everything is trusted; None while no forge
+    is set up. `unsure`: the forge could not be asked about some change, so that it is not known
+    what counts."""
+
+    archive: Archive
+    read: Read
+    last: int  # number of the commit that is loaded
+    trusted: int = -1
+    standing: Standing = field(default_factory=Standing)
+    root: int | None = None
+    settings: ForgeSettings = OFF
+    refusals: list[Refusal] = field(default_factory=list)
+    unsure: bool = False
+    refused: set[int] = field(default_factory=set)  # ids of contents that do not count
+    _before: dict[int, int] = field(default_factory=dict)
+    _grounds: dict[tuple[Entry, ...], Ground] = field(default_factory=dict)
+
+    def ground(self, number: int) -> Ground:
+        """What counts once the commit `number` is there."""
+        entries = self.standing.at(number)
+        found = self._grounds.get(entries)
+        if found is None:
+            found = self._grounds[entries] = ground(entries, self.read)
+        return found
+
+    def previous(self, id: int) -> int:
+        """The content that this one replaced, -1 for none."""
+        if not self._before:
+            self._before.update((t.id, t.previous) for t in self.archive.traces(GOVERNING))
+        return self._before.get(id, -1)
+
+    def trusts(self, number: int) -> bool:
+        """Whether what this commit brought is taken as it is."""
+        return self.root is None or number <= max(self.root, self.trusted)
+
+    @property
+    def anchor(self) -> str:
+        """What every verdict stands on, beside the history between: where trust begins."""
+        root = self.archive.commit(self.root) if self.root is not None else ""
+        trusted = self.archive.commit(self.trusted) if self.trusted >= 0 else ""
+        return f"{code()}:{root}:{trusted}"
+
+    @property
+    def tip(self) -> Ground:
+        return self.ground(self.last)
+
+
+Extra = Callable[["Changes", int, int], Iterable[Want]]
+"""What else will be wanted for the commits from one number to another, to be fetched along."""
+
+
+def walk(
+    archive: Archive, dossier: Dossier, memory: Memory, last: int, trusted: int, extra: Extra
+) -> Changes:
+    """`last` is the number of the commit that is loaded; `trusted` (-1: none) that of a commit up
+    to which all is taken as it is."""
+    found = _Walk(archive, dossier, memory, last, trusted, extra).run(None)
+    if found.refusals and not found.unsure:
+        # An account may have been renamed since: the directory that counts in the end knows it
+        # under its new name. Whoever is known by an immutable id needs no second look.
+        found = _Walk(archive, dossier, memory, last, trusted, extra).run(found.tip.roster)
+    return found
+
+
+class _Walk:
+    def __init__(
+        self,
+        archive: Archive,
+        dossier: Dossier,
+        memory: Memory,
+        last: int,
+        trusted: int,
+        extra: Extra,
+    ) -> None:
+        self._archive, self._dossier, self._memory = archive, dossier, memory
+        self._last, self._trusted, self._extra = last, trusted, extra
+        self._events = events(archive.traces(GOVERNING), archive)
+        self._read = Reading(archive)
+        self._eras = self._forges()
+        self._known: set[str] = set()
+        self._proved: dict[str, dict[str, str]] = {}
+
+    def run(self, today: Roster | None) -> Changes:
+        changes = Changes(self._archive, self._read, self._last, self._trusted)
+        fetched = -1
+        for number, group in by_commit(self._events):
+            trusts = changes.trusts(number)
+            if not trusts and number > fetched:
+                fetched = self._fetch(changes, number)
+            for event in group:
+                if trusts or self._approved(event, changes, today):
+                    changes.standing.take(event)
+                else:
+                    changes.standing.leave(event)
+            changes.standing.close(number)
+            if any(event.kind is Kind.CONFIGURATION for event in group):
+                _switch(changes, number, configuration(changes.standing.at(number), self._read))
+        if changes.root is not None and fetched < self._last:
+            self._fetch(changes, max(fetched, changes.root, self._trusted) + 1)
+        for space, rows in self._proved.items():
+            self._memory.write(space, rows)
+        return changes
+
+    def _forges(self) -> tuple[int, ...]:
+        """The commits with which the forge's settings change, approved or not."""
+        ids = [e.content.id for e in self._events if e.kind is Kind.CONFIGURATION and e.content]
+        self._read.fetch(ids)
+        found: list[int] = []
+        before = OFF
+        for event in self._events:
+            if event.kind is Kind.CONFIGURATION and event.content:
+                version = self._read(event.content.id)
+                content = version.content if version else None
+                if isinstance(content, Configuration) and content.forge != before:
+                    found.append(event.number)
+                    before = content.forge
+        return tuple(found)
+
+    def _fetch(self, changes: Changes, number: int) -> int:
+        """Everything that will be wanted of the forge that counts from `number` on, at once.
+        Returns the last commit that it was fetched for."""
+        end = min((era for era in self._eras if era > number), default=self._last)
+        spaces = self._spaces(changes)
+        due = [e for e in self._events if number <= e.number <= end]
+        self._known |= self._memory.read(spaces, [_key(e) for e in due]).keys()
+        wants = [_want(e) for e in due if _key(e) not in self._known]
+        self._dossier.prefetch(changes.settings, [*wants, *self._extra(changes, number, end)])
+        return end
+
+    def _approved(self, event: Event, changes: Changes, today: Roster | None) -> bool:
+        space, key = self._spaces(changes), _key(event)
+        if key in self._known:
+            return True
+        evidence = self._dossier.of(changes.settings, _want(event))
+        if evidence is None:
+            changes.unsure = True
+            return False
+        before = changes.ground(event.number - 1)
+        judgement = judge_change(
+            before.laws,
+            event.path,
+            event.origin,
+            event.blob,
+            evidence,
+            before.roster,
+            today or before.roster,
+            changes.settings,
+        )
+        if judgement.verdict is Verdict.GRANTED:
+            self._proved.setdefault(space, {})[key] = judgement.pull
+            return True
+        changes.refusals.append(Refusal(event, judgement))
+        if event.content is not None:
+            changes.refused.add(event.content.id)
+        return False
+
+    def _spaces(self, changes: Changes) -> str:
+        return f"changes:{changes.anchor}"
+
+
+def _switch(changes: Changes, number: int, settled: Configuration | None) -> None:
+    """Proof is asked for from the commit on that sets up a forge, until one that was approved
+    takes it away."""
+    settings = settled.forge if settled else OFF
+    changes.settings = settings
+    if settings.kind is ForgeKind.NONE:
+        changes.root = None
+    elif changes.root is None:
+        changes.root = number
+
+
+@dataclass
+class Reading:
+    """Contents by id, each read once."""
+
+    archive: Archive
+    _found: dict[int, Version[Content] | None] = field(default_factory=dict)
+
+    def fetch(self, ids: Iterable[int]) -> None:
+        missing = [id for id in ids if id not in self._found]
+        if missing:
+            self._found.update(dict.fromkeys(missing))
+            self._found.update({v.id: v for v in self.archive.versions(missing)})
+
+    def __call__(self, id: int) -> Version[Content] | None:
+        self.fetch([id])
+        return self._found[id]
+
+
+def _want(event: Event) -> Want:
+    return Want(event.commit, event.origin, event.blob)
+
+
+def _key(event: Event) -> str:
+    return f"{event.commit}\0{event.blob}\0{event.origin}"
+
+
+def unapproved(changes: Changes) -> tuple[Unapproved, ...]:
+    """The changes that the main line still has and that do not count."""
+    counts = {entry.id for entry in changes.standing.at(changes.last)}
+    return tuple(
+        Unapproved(
+            r.event.path,
+            r.event.commit,
+            rule=r.judgement.rule,
+            reason="; ".join(r.judgement.reasons),
+            fix=r.judgement.fix,
+            pull=r.judgement.pull,
+        )
+        for r in changes.refusals
+        if (r.event.content.gone_number < 0 if r.event.content else _id(r.event) in counts)
+    )
+
+
+def _id(event: Event) -> int:
+    return event.lost.id if event.lost else -1

@@ -1,0 +1,338 @@
+"""Judges every grant that matters by the rules of the commit before it. A verdict that was given
+once stands: it is remembered by content and commit, and losing the memory costs calls only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from reconciler.forge.base import Want
+from reconciler.model import (
+    Claim,
+    Evidence,
+    ForgeKind,
+    Grant,
+    Proof,
+    SubjectKind,
+    Version,
+    Window,
+)
+from reconciler.policy.case import Case, SubjectFacts
+from reconciler.policy.judge import Judgement, Verdict, judge
+from reconciler.proof.changes import OFF, Changes
+from reconciler.proof.evidence import Dossier, Memory
+from reconciler.proof.ground import Ground
+from reconciler.proof.holdings import Holdings
+from reconciler.proof.mixed import mixed
+from reconciler.proof.past import Past
+
+Key = tuple[int, str, str, str]  # version, subject, entitlement, account
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one claim. `judgement` is None where nothing had to be judged (it came before
+    proof was asked for) or nothing could be (the forge does not answer)."""
+
+    claim: Claim
+    proof: Proof
+    judgement: Judgement | None = None
+
+
+def key(claim: Claim) -> Key:
+    return claim.version, claim.subject.id, claim.entitlement.key, claim.account
+
+
+@dataclass
+class Grants:
+    """`versions` are those that the run loaded, `claims` theirs; `past` has all the others."""
+
+    changes: Changes
+    dossier: Dossier
+    memory: Memory
+    versions: Mapping[int, Version[Grant]]
+    claims: Mapping[int, list[Claim]]
+    past: Past
+    holdings: Holdings = field(default_factory=Holdings)
+    _done: dict[int, tuple[Outcome, ...]] = field(default_factory=dict)
+    _known: dict[str, str] = field(default_factory=dict)
+    _fresh: dict[str, str] = field(default_factory=dict)
+    _mixed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _counted: set[int] = field(default_factory=set)
+
+    def judge(self, ids: Iterable[int]) -> dict[int, tuple[Outcome, ...]]:
+        """The outcomes of these versions, in the order in which they came in."""
+        numbered = [(self._number(self.versions[id]), id) for id in ids]
+        numbered.sort(key=lambda one: (one[0], self.versions[one[1]].path, one[1]))
+        cold = self._recall([self.versions[id] for _, id in numbered])
+        self.dossier.prefetch(self.changes.settings, (_want(v) for v in cold))
+        self._look_for_mixed(cold)
+        for _, id in numbered:
+            self.outcomes(self.versions[id])
+        if self._fresh:
+            self.memory.write(self._space, self._fresh)
+            self._fresh = {}
+        return {id: self._done[id] for _, id in numbered}
+
+    def outcomes(self, version: Version[Grant]) -> tuple[Outcome, ...]:
+        found = self._done.get(version.id)
+        if found is None:
+            found = self._done[version.id] = tuple(self._outcomes(version))
+            kept = [o.claim for o in found if o.proof is not Proof.REFUSED]
+            self.holdings.add(self._number(version), version, kept)
+        return found
+
+    def carried(self, version: Version[Grant]) -> Iterator[Claim]:
+        """What a version that was refused still gives: what the one before it gave, where both
+        say so, until the earlier of their ends (rule 23). An edit that nobody approved may take
+        away, never add."""
+        refused = [o.claim for o in self.outcomes(version) if o.proof is Proof.REFUSED]
+        left = {key(c)[1:]: c for c in refused}
+        id = version.previous
+        while left and id >= 0:
+            earlier = self.past.version(id)
+            if earlier is None:
+                id = self.past.before(id)
+                continue
+            there = {key(o.claim)[1:]: o for o in self.outcomes(earlier)}
+            left = {k: c for k, c in left.items() if k in there}
+            for k, claim in list(left.items()):
+                outcome = there[k]
+                said = outcome.claim.said or outcome.claim.window
+                window = claim.window.clip(said)
+                if outcome.proof is Proof.REFUSED:
+                    left[k] = replace(claim, window=window)
+                    continue
+                del left[k]
+                if not window.empty:
+                    yield replace(claim, window=window, said=said, proof=outcome.proof)
+            id = earlier.previous
+
+    @property
+    def _space(self) -> str:
+        return f"grants:{self.changes.anchor}"
+
+    def _number(self, version: Version[Grant]) -> int:
+        number = self.changes.archive.number(version.commit)
+        assert number is not None, version.commit  # it was read from this line
+        return number
+
+    def _recall(self, versions: Iterable[Version[Grant]]) -> list[Version[Grant]]:
+        """Those that must be judged now. What is known of the others is kept at hand."""
+        due = [v for v in versions if not self._trusts(v)]
+        if self.changes.settings == OFF:
+            return due
+        known = self.memory.read(self._space, [_name(v) for v in due])
+        self._known.update(known)
+        return [v for v in due if _name(v) not in known]
+
+    def _trusts(self, version: Version[Grant]) -> bool:
+        """Without a forge, a grant from before there were any policies stands as it is."""
+        number = self._number(version)
+        if not self.changes.trusts(number):
+            return False
+        return self.changes.root is not None or not self._ground(version).policies
+
+    def _ground(self, version: Version[Grant]) -> Ground:
+        return self.changes.ground(self._number(version) - 1)
+
+    def _look_for_mixed(self, cold: list[Version[Grant]]) -> None:
+        commits = {v.commit for v in cold}
+        if commits and self.changes.settings.kind is not ForgeKind.NONE:
+            touched = self.changes.archive.touched(commits)
+            self._mixed.update((commit, mixed(paths)) for commit, paths in touched.items())
+
+    def _outcomes(self, version: Version[Grant]) -> Iterator[Outcome]:
+        claims = self.claims.get(version.id)
+        if claims is None:
+            claims = list(self.past.claims([version]))
+        if self._trusts(version):
+            yield from (Outcome(c, Proof.PROVED) for c in claims)
+            return
+        if self.changes.unsure:
+            yield from (Outcome(c, Proof.WAITING) for c in claims)
+            return
+        remembered = self._remembered(version)
+        fresh: list[Outcome] = []
+        for claim in claims:
+            if judgement := remembered.get(self._mark(claim, version)):
+                yield Outcome(claim, Proof.PROVED, judgement)
+            else:
+                fresh.append(self._judged(claim, version, claims))
+                yield fresh[-1]
+        if fresh:
+            self._remember(version, remembered, fresh)
+
+    def _judged(self, claim: Claim, version: Version[Grant], same: list[Claim]) -> Outcome:
+        evidence = Evidence(version.commit)
+        if self.changes.settings.kind is not ForgeKind.NONE:
+            found = self.dossier.of(self.changes.settings, _want(version))
+            if found is None:
+                return Outcome(claim, Proof.WAITING)
+            evidence = found
+        judgement = self._judgement(claim, version, same, evidence)
+        granted = judgement.verdict is Verdict.GRANTED
+        return Outcome(claim, Proof.PROVED if granted else Proof.REFUSED, judgement)
+
+    def _judgement(
+        self, claim: Claim, version: Version[Grant], same: list[Claim], evidence: Evidence
+    ) -> Judgement:
+        """The worst over everybody whom the claim serves: a group that is one principal in its
+        system serves all its members."""
+        ground = self._ground(version)
+        if found := self._mixed.get(version.commit):
+            reason = f"commit {version.commit[:12]} changes {found[0]} together with grants"
+            fix = "bring the grant in again, in a pull request that changes grants only"
+            return Judgement(Verdict.REFUSED, "", (reason,), fix)
+        worst: Judgement | None = None
+        for facts in self._people(claim, ground):
+            case = self._case(claim, version, same, facts, ground)
+            judgement = judge(
+                ground.laws,
+                case,
+                ground.laws.decide(case),
+                evidence,
+                version.origin,
+                version.blob,
+                ground.roster,
+                self.changes.tip.roster,
+                self._grantees(version, ground),
+                self.changes.settings,
+            )
+            if worst is None or _RANK[judgement.verdict] > _RANK[worst.verdict]:
+                worst = judgement
+        assert worst is not None
+        return worst
+
+    def _people(self, claim: Claim, ground: Ground) -> list[SubjectFacts]:
+        """Who asks, by the directory of the commit before. Members of a group are judged by what
+        the directory says of them now: they may have come after the grant."""
+        subject = claim.subject
+        if subject.kind is SubjectKind.GROUP:
+            laws = self.changes.tip.laws
+            members = [
+                laws.subject(id) for id in sorted(self.changes.tip.roster.members(subject.id))
+            ]
+            return members or [
+                SubjectFacts(subject.id, "group", frozenset({subject.id}), (), "", "active")
+            ]
+        laws = self.changes.tip.laws if claim.ref else ground.laws
+        return [laws.subject(subject.id)]
+
+    def _case(
+        self,
+        claim: Claim,
+        version: Version[Grant],
+        same: list[Claim],
+        facts: SubjectFacts,
+        ground: Ground,
+    ) -> Case:
+        grant, laws = version.content, ground.laws
+        holds = chain = None
+        if any(rule.holds for page in ground.policies for rule in page.rules):
+            holds = self.holdings.beside((facts.id, *facts.groups), claim, version, same)
+        if any(rule.max_total for page in ground.policies for rule in page.rules):
+            self._look_further_back(version, ground)
+            chain = self.holdings.chain(claim, version)
+        return Case(
+            version.origin,
+            grant.reason,
+            grant.ticket,
+            claim.said or Window(version.merged),
+            version.merged,
+            version.origin.startswith("standing/"),
+            grant.break_glass,
+            claim.entitlement,
+            claim.account,
+            claim.bundle,
+            facts,
+            laws.resource(claim.entitlement),
+            holds or (),
+            chain,
+        )
+
+    def _look_further_back(self, version: Version[Grant], ground: Ground) -> None:
+        """A chain of extensions may reach back over versions that this run has no need of. They are
+        long over and not judged again: they only make a chain longer, never access wider."""
+        for earlier in self.past.earlier(version, ground):
+            if earlier.id not in self._done and earlier.id not in self._counted:
+                self._counted.add(earlier.id)
+                self.holdings.add(self._number(earlier), earlier, self.past.claims([earlier]))
+
+    def _grantees(self, version: Version[Grant], ground: Ground) -> frozenset[str]:
+        found: set[str] = set()
+        for ref in version.content.subjects:
+            found.add(ref.id)
+            if ref.group:
+                found |= ground.roster.members(ref.id) | self.changes.tip.roster.members(ref.id)
+        return frozenset(found)
+
+    def _mark(self, claim: Claim, version: Version[Grant]) -> str:
+        """What a verdict is about, beside the content and the commit: whoever came through a group
+        or a bundle may not have been there when the grant came in."""
+        facts = ""
+        if claim.ref or claim.subject.kind is SubjectKind.GROUP:
+            people = self._people(claim, self._ground(version))
+            facts = repr(
+                [(p.id, sorted(p.groups), p.attributes, p.manager, p.status) for p in people]
+            )
+        _, subject, entitlement, account = key(claim)
+        text = "\0".join((subject, entitlement, account, claim.bundle, claim.ref, facts))
+        return sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+    def _remembered(self, version: Version[Grant]) -> dict[str, Judgement]:
+        """By mark. Only what was granted is remembered: what was not is asked again."""
+        row = self._known.get(_name(version))
+        if row is None:
+            return {}
+        try:
+            return {
+                mark: Judgement(
+                    Verdict.GRANTED,
+                    rule,
+                    approved_by=tuple(by),
+                    pull=pull,
+                    break_glass=bool(broken),
+                    automatic=bool(automatic),
+                )
+                for mark, rule, by, pull, broken, automatic in json.loads(row)
+            }
+        except (ValueError, TypeError):
+            return {}
+
+    def _remember(
+        self, version: Version[Grant], known: dict[str, Judgement], fresh: list[Outcome]
+    ) -> None:
+        granted = {
+            self._mark(o.claim, version): o.judgement
+            for o in fresh
+            if o.proof is Proof.PROVED and o.judgement is not None
+        }
+        if granted and self.changes.settings.kind is not ForgeKind.NONE:
+            rows = [
+                [mark, j.rule, j.approved_by, j.pull, j.break_glass, j.automatic]
+                for mark, j in {**known, **granted}.items()
+            ]
+            self._fresh[_name(version)] = json.dumps(rows, separators=(",", ":"))
+
+
+def wants(
+    changes: Changes, memory: Memory, versions: Iterable[Version[Grant]], start: int, end: int
+) -> tuple[Want, ...]:
+    """What the forge will be asked for the commits from `start` to `end`: to fetch it along."""
+    found = [v for v in versions if start <= (changes.archive.number(v.commit) or -1) <= end]
+    known = memory.read(f"grants:{changes.anchor}", [_name(v) for v in found])
+    return tuple(_want(v) for v in found if _name(v) not in known)
+
+
+_RANK = {Verdict.GRANTED: 0, Verdict.WAITING: 1, Verdict.REFUSED: 2}
+
+
+def _want(version: Version[Grant]) -> Want:
+    return Want(version.commit, version.origin, version.blob)
+
+
+def _name(version: Version[Grant]) -> str:
+    return f"{version.commit}\0{version.blob}\0{version.origin}"
