@@ -146,7 +146,7 @@ class Session:
             return self.url + path
         if _origin(path) != _origin(self.url):
             what = f"it leads on to {path}, which is not {self.url}: the token stays here"
-            raise ForgeError(action, self._clean(f"{what}; check `url` under `forge:`"))
+            raise ForgeError(action, self.clean(f"{what}; check `url` under `forge:`"))
         return path
 
     def _sent(
@@ -162,7 +162,7 @@ class Session:
                 allow_redirects=False,
             )
         except requests.RequestException as e:
-            what = self._clean(f"no whole answer came ({type(e).__name__}: {e})")
+            what = self.clean(f"no whole answer came ({type(e).__name__}: {e})")
             raise NoAnswer(action, what) from None
 
     def _json(self, action: str, response: requests.Response) -> Any:
@@ -173,22 +173,22 @@ class Session:
         except ValueError:
             kind = response.headers.get("Content-Type", "no content type")
             what = f"the answer is no JSON but {kind}, as a proxy's login page would be"
-            raise ForgeError(action, self._clean(f"{what}; check `url` under `forge:`")) from None
+            raise ForgeError(action, self.clean(f"{what}; check `url` under `forge:`")) from None
 
     def _refusal(self, response: requests.Response) -> str:
         status = response.status_code
-        words = [f"HTTP {status}", self._clean(_said(response))]
+        words = [f"HTTP {status}", self.clean(_said(response))]
         wait = _wait(response.headers)
         if status in _LIMITS and wait is not None:
             words.append(f"the rate limit is used up, and it asks to wait {wait:.0f} s")
         elif 300 <= status < 400:
-            where = self._clean(response.headers.get("Location", "nowhere"))
+            where = self.clean(response.headers.get("Location", "nowhere"))
             words.append(f"it points to {where}, which is not followed; write the final address")
         else:
             words.append(self._hints.get(status, ""))
         return "; ".join(word for word in words if word)
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
         """One line (a CI log reads commands at the start of lines), short, without secrets."""
         for part in self._secret.parts:
             text = text.replace(part, "***") if part else text
