@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
@@ -60,8 +61,8 @@ class LocalCloudPulls:
         self._server = Server(_rules(), self._answers(), _error, self._before)
 
     def start(self, faults: Faults, port: int = 0) -> str:
-        """The address of the API, with its version."""
-        return self._server.start(self.name, faults, port) + "/2.0"
+        """The server's address, without the version of the API."""
+        return self._server.start(self.name, faults, port)
 
     def stop(self) -> None:
         self._server.stop()
@@ -260,8 +261,7 @@ class LocalCloudPulls:
             body |= {"size": len(rows), "page": page}
         if page * size < len(rows) or empty_wanted(request):
             more = {**request.args.to_dict(), "page": str(page + 1)}
-            query = "&".join(f"{key}={value}" for key, value in more.items())
-            body["next"] = f"{request.base_url}?{query}"
+            body["next"] = f"{request.base_url}?{urlencode(more)}"
         if empty_wanted(request):
             del body["values"]
         return as_json(body)

@@ -75,6 +75,7 @@ class LocalDcPulls:
             "commits": self._commits,
             "comments": self._comments,
             "comment": self._comment,
+            "ask": self._ask,
             "participant": self._participant,
             "merge": self._merge,
             "raw": self._raw,
@@ -185,6 +186,15 @@ class LocalDcPulls:
         said.text, said.version = body["text"], said.version + 1
         return as_json(self._words.comment(said))
 
+    def _ask(self, request: Request, id: int, **_: str) -> Response:
+        pull, name = self._one(id), _body(request)["user"]["name"]
+        if name not in self.book.members or name == pull.author.login:
+            raise Refusal(
+                409, "Not possible", f"{_NAME}pull.InvalidPullRequestParticipantException"
+            )
+        pull.reviewers.append(self.book.members[name])
+        return as_json(self._words.participant(pull, name))
+
     def _participant(self, request: Request, id: int, who: str, **_: str) -> Response:
         pull, me = self._one(id), self._me(request)
         said: Mapping[str, Callable[[str, int], None]] = {
@@ -277,6 +287,7 @@ def _rules() -> Iterable[Rule]:
         ("pull-requests/<int:id>/commits", "commits", "GET"),
         ("pull-requests/<int:id>/comments", "comments", "POST"),
         ("pull-requests/<int:id>/comments/<int:comment>", "comment", "PUT"),
+        ("pull-requests/<int:id>/participants", "ask", "POST"),
         ("pull-requests/<int:id>/participants/<who>", "participant", "PUT"),
         ("pull-requests/<int:id>/merge", "merge", "POST"),
         ("raw/<path:path>", "raw", "GET"),
