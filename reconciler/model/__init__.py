@@ -31,7 +31,7 @@ from reconciler.model.evidence import (
     Review,
     Word,
 )
-from reconciler.model.limits import Limits
+from reconciler.model.limits import Limits, PullLimits
 from reconciler.model.people import Group, Person, Service, Status, Subject, SubjectKind
 from reconciler.model.plan import (
     Action,
@@ -60,6 +60,7 @@ from reconciler.model.policy import (
     Rule,
     Source,
 )
+from reconciler.model.policy_test import Expected, PolicyTest, PolicyTestPage
 from reconciler.model.position import Position
 from reconciler.model.window import Window
 
@@ -87,6 +88,7 @@ __all__ = [
     "Effect",
     "Entitlement",
     "Evidence",
+    "Expected",
     "Foreign",
     "ForgeKind",
     "ForgeSettings",
@@ -104,9 +106,12 @@ __all__ = [
     "Person",
     "Plan",
     "PolicyPage",
+    "PolicyTest",
+    "PolicyTestPage",
     "Position",
     "Principal",
     "Proof",
+    "PullLimits",
     "PullRequest",
     "Require",
     "Resource",

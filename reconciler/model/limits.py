@@ -14,3 +14,11 @@ class Limits:
     percent: float = 25.0
     count: int = 50
     floor: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PullLimits:
+    """What one pull request may contain: more hides a line from whoever reviews it."""
+
+    files: int = 100
+    grants: int = 50

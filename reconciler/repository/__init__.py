@@ -6,5 +6,6 @@
 from reconciler.repository.check import Checked, check
 from reconciler.repository.configuration import Configuration
 from reconciler.repository.load import Loaded, load, older
+from reconciler.repository.merge import merged_as
 
-__all__ = ["Checked", "Configuration", "Loaded", "check", "load", "older"]
+__all__ = ["Checked", "Configuration", "Loaded", "check", "load", "merged_as", "older"]

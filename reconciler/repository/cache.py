@@ -25,11 +25,13 @@ from reconciler.repository.paths import Kind
 
 Value = TypeVar("Value")
 
-_LAYOUT = 2
+_LAYOUT = 3
 _TABLES = """
 CREATE TABLE IF NOT EXISTS spaces (space TEXT PRIMARY KEY, used INTEGER);
 CREATE TABLE IF NOT EXISTS parts (space TEXT, part TEXT, sum INTEGER, data BLOB,
                                   PRIMARY KEY (space, part)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS verdicts (id INTEGER PRIMARY KEY, space TEXT, key TEXT, sum INTEGER,
+                                     row TEXT, UNIQUE (space, key));
 """
 _SPACES_KEPT = 16  # grammars times kinds of files; the least recently used go
 _PARTS_KEPT = 40  # of one space; then they are written as one again
@@ -73,6 +75,7 @@ class Cache:
                 self._db = db
                 return
             except sqlite3.OperationalError:
+                self._let_be = True
                 return
             except (sqlite3.Error, OSError):
                 with suppress(OSError):
@@ -131,7 +134,7 @@ class Cache:
 
     def _parts(self, space: str) -> Parts:
         query = "SELECT part, sum, data FROM parts WHERE space = ?"
-        found = self._try(lambda db: db.execute(query, (space,)).fetchall())
+        found = self.attempt(lambda db: db.execute(query, (space,)).fetchall())
         return {
             part: data
             for part, total, data in found or ()
@@ -142,7 +145,7 @@ class Cache:
         rows = [(space, part, crc32(data), data) for part, data in parts.items()]
 
         def write(db: sqlite3.Connection) -> None:
-            with _transaction(db):
+            with transaction(db):
                 if replace:
                     db.execute("DELETE FROM parts WHERE space = ?", (space,))
                 db.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)", rows)
@@ -152,9 +155,9 @@ class Cache:
                 )
                 _forget_old(db)
 
-        self._try(write)
+        self.attempt(write)
 
-    def _try(self, work: Callable[[sqlite3.Connection], Value]) -> Value | None:
+    def attempt(self, work: Callable[[sqlite3.Connection], Value]) -> Value | None:
         """None when the file is locked, full or broken. Then it is let be for this run; a broken
         one is thrown away."""
         if self._db is None:
@@ -208,7 +211,7 @@ def _forget_old(db: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -28,10 +28,11 @@ from reconciler.repository.contents import (
 )
 from reconciler.repository.git import REGULAR, SUBMODULE, Git, inside_of, tracked_by_git
 from reconciler.repository.grammar import Grammar
-from reconciler.repository.parse import Parsed, parse_configuration, read
-from reconciler.repository.paths import FOLDERS, LATER, Kind, collisions, kind_of, trouble
+from reconciler.repository.parse import Document, Parsed, parse_configuration, read
+from reconciler.repository.paths import FOLDERS, GRANTS, LATER, Kind, collisions, kind_of, trouble
 from reconciler.repository.references import Names, of_directory, of_grants, of_protected
 from reconciler.repository.rows import Mentions, Stale, decode, mentions
+from reconciler.repository.rules import Pages, of_pages
 from reconciler.repository.schemas import installed
 from reconciler.repository.tree import Tree
 
@@ -92,14 +93,18 @@ class _Check:
         self.rows = rows(self.source, documents.values(), self.grammar, self.cache, progress)
         documents = {p: one for p, one in documents.items() if one.blob in self.rows[one.kind]}
         problems += self.own_problems(documents)
-        pages = self.pages(documents)
-        unread = {p for p, kind in kinds.items() if kind is Kind.DIRECTORY} - pages.keys()
+        directory = {
+            path: page
+            for path, page in self.pages(documents, Kind.DIRECTORY)
+            if isinstance(page, DirectoryPage)
+        }
+        unread = {p for p, kind in kinds.items() if kind is Kind.DIRECTORY} - directory.keys()
         problems = list(_partly(problems, unread))
-        problems += self.cross_problems(documents, pages, whole=not unread)
+        problems += self.cross_problems(documents, directory, kinds, whole=not unread)
         if only:
             problems = [p for p in problems if _chosen(p.position.path, only)]
             kinds = {path: kind for path, kind in kinds.items() if _chosen(path, only)}
-        grants = sum(kind is Kind.GRANT or kind is Kind.STANDING for kind in kinds.values())
+        grants = sum(kind in GRANTS for kind in kinds.values())
         return Checked(tuple(sorted(set(problems))), len(kinds), grants)
 
     def listed(self) -> Iterator[Found]:
@@ -171,18 +176,21 @@ class _Check:
         row = self.rows[one.kind][one.blob] = parsed_again(self.source, one, self.grammar)
         return row
 
-    def pages(self, documents: Mapping[str, Wanted]) -> dict[str, DirectoryPage]:
-        """The valid files of directory/."""
-        pages: dict[str, DirectoryPage] = {}
+    def pages(
+        self, documents: Mapping[str, Wanted], *kinds: Kind
+    ) -> Iterator[tuple[str, Document]]:
+        """The valid files of these kinds."""
         for path, one in documents.items():
-            if one.kind is Kind.DIRECTORY:
-                page = self.parsed(path, one).document
-                if isinstance(page, DirectoryPage):
-                    pages[path] = page
-        return pages
+            if one.kind in kinds and (found := self.parsed(path, one).document) is not None:
+                yield path, found
 
     def cross_problems(
-        self, documents: Mapping[str, Wanted], pages: Mapping[str, DirectoryPage], *, whole: bool
+        self,
+        documents: Mapping[str, Wanted],
+        directory: Mapping[str, DirectoryPage],
+        kinds: Mapping[str, Kind],
+        *,
+        whole: bool,
     ) -> Iterator[Problem]:
         stems = (p for p, one in documents.items() if one.kind is Kind.BUNDLE)
         names = Names(
@@ -190,11 +198,16 @@ class _Check:
             systems=frozenset(self.grammar.systems) | self.grammar.broken,
             whole=whole,
         )
-        for path, page in pages.items():
+        for path, page in directory.items():
             names.add(path, page)
         trees = _Trees(self.source, documents)
-        yield from of_directory(pages, names, trees.of)
+        yield from of_directory(directory, names, trees.of)
         yield from of_grants(self.mentions(documents), names, trees.of)
+        pages = Pages()
+        for path, found in self.pages(documents, *Pages.KINDS):
+            pages.add(path, found)
+        policies = [path for path, kind in kinds.items() if kind is Kind.POLICY]
+        yield from of_pages(pages, names, trees.of, policies=policies)
         if self.protected:
             tree = read(FILE, self.source.file(FILE) or b"", characters.LARGE)[0]
             yield from of_protected(self.protected, names, tree)

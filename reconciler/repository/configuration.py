@@ -15,7 +15,8 @@ from typing import Any
 
 from reconciler import providers
 from reconciler.errors import ItemError, Problem
-from reconciler.model import Item, Limits, Mode
+from reconciler.model import ForgeKind, ForgeSettings, Item, Limits, Mode, PullLimits
+from reconciler.model.people import FORGE
 from reconciler.providers.base import ConfiguredSystem, Rate, System
 from reconciler.repository.grammar import Grammar, Known, wrong
 from reconciler.repository.items import system_items
@@ -39,6 +40,8 @@ class Configuration:
     limits: Limits = field(default_factory=Limits)
     protected: tuple[str, ...] = ()
     lookback: timedelta = LOOKBACK
+    forge: ForgeSettings = field(default_factory=ForgeSettings)
+    check_limits: PullLimits = field(default_factory=PullLimits)
 
 
 def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Grammar, list[Problem]]:
@@ -52,6 +55,12 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
     known: dict[str, Known] = {}
     settings: dict[str, Any] = {}
     for name, fields in data["systems"].items():
+        if name == FORGE:
+            what = (
+                f"a system named `{FORGE}`: under `accounts` that is where pull requests are made"
+            )
+            spot = tree.position(("systems", name), of_key=True)
+            problems.append(Problem(spot, what, "give it another name", "invalid-name"))
         if isinstance(fields, dict) and isinstance(fields.get("provider"), str):
             own = {key: value for key, value in fields.items() if key not in _COMMON}
             common = tuple(key for key in _COMMON if key not in fields)
@@ -74,7 +83,24 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
     if problems:
         return None, grammar, problems
     limits = Limits(**data.get("guards", {}))
-    return Configuration(systems, limits, tuple(data.get("protected", ())), lookback), grammar, []
+    protected = tuple(data.get("protected", ()))
+    forge, pulls = _forge(data.get("forge", {})), _pulls(data.get("check", {}))
+    return Configuration(systems, limits, protected, lookback, forge, pulls), grammar, []
+
+
+def _forge(fields: Mapping[str, Any]) -> ForgeSettings:
+    return ForgeSettings(
+        ForgeKind(fields.get("provider", ForgeKind.NONE)),
+        fields.get("repository", ""),
+        fields.get("branch", "main"),
+        fields.get("url", "").rstrip("/"),
+        fields.get("signed", False),
+    )
+
+
+def _pulls(fields: Mapping[str, Any]) -> PullLimits:
+    usual = PullLimits()
+    return PullLimits(fields.get("max_files", usual.files), fields.get("max_grants", usual.grants))
 
 
 def _connected(

@@ -133,8 +133,8 @@ def _parsed(
 ) -> Rows:
     slices = [wanted[i : i + _SLICE] for i in range(0, len(wanted), _SLICE)]
     if len(wanted) >= MANY and _may_fork():
-        for name in ("grant", "standing", "bundle", "directory"):
-            grammar.file(name)  # compiled once, before the processes part
+        for kind in {one.kind for one in wanted}:
+            grammar.file(kind)  # compiled once, before the processes part
         with suppress(BrokenProcessPool), _pool(source, grammar, slices) as pool:
             return _gathered(pool.map(_slice, range(len(slices))), len(wanted), progress)
     parts = (_parse_all(source, part, grammar) for part in slices)

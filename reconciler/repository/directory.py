@@ -6,7 +6,7 @@ from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.model import DirectoryPage, Group, Person, Service, Status
-from reconciler.model.people import Accounts
+from reconciler.model.people import Accounts, Attributes
 from reconciler.repository.grammar import Grammar, wrong
 from reconciler.repository.tree import Tree
 
@@ -30,6 +30,7 @@ def _person(fields: dict[str, Any]) -> Person:
         manager=fields.get("manager", "").lower(),
         groups=tuple(fields.get("groups", ())),
         accounts=_accounts(fields),
+        attributes=_attributes(fields),
     )
 
 
@@ -39,7 +40,11 @@ def _group(fields: dict[str, Any]) -> Group:
 
 
 def _service(fields: dict[str, Any]) -> Service:
-    return Service(fields["id"], _accounts(fields))
+    return Service(fields["id"], _accounts(fields), _attributes(fields))
+
+
+def _attributes(fields: dict[str, Any]) -> Attributes:
+    return tuple(sorted(fields.get("attributes", {}).items()))
 
 
 def _accounts(fields: dict[str, Any]) -> Accounts:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.errors import Problem
-from reconciler.model import Bundle, DirectoryPage, Grant, Item
+from reconciler.model import Bundle, Grant, Item
 from reconciler.repository import characters
 from reconciler.repository.cache import Cache
-from reconciler.repository.configuration import Configuration
+from reconciler.repository.configuration import FILE, Configuration
 from reconciler.repository.contents import Progress, Source, Wanted, parsed_again, rows
 from reconciler.repository.grammar import Grammar
-from reconciler.repository.history import History, Span
+from reconciler.repository.history import NONE, History, Span
 from reconciler.repository.parse import Document, parse, parse_configuration, read
 from reconciler.repository.paths import Kind, kind_of
 from reconciler.repository.rows import Entitlements, Stale
@@ -23,12 +23,14 @@ from reconciler.repository.tree import Tree
 
 @dataclass
 class Reading:
-    """Reads each content once. `grammar` is that of the commit that is loaded."""
+    """Reads each content once. `grammar` is that of the configuration that stands; those that the
+    commits `without` brought in never did."""
 
     source: Source
     grammar: Grammar
     cache: Cache
     history: History
+    without: Collection[str] = ()
     progress: Progress | None = None
     refused: dict[int, tuple[Problem, ...]] = field(default_factory=dict)  # by span id
     entitlements: Entitlements = field(default_factory=dict)
@@ -101,7 +103,7 @@ class Reading:
         """Newest first."""
         if self.before is None:
             self.before = []
-            spans = [span for span in self.history.configurations() if span.blob]
+            spans = list(self._stood())
             wanted = [Wanted(Kind.CONFIGURATION, s.path, s.blob) for s in spans]
             texts = {one.blob: data for one, data in self.source.read(wanted)}
             for span in spans:
@@ -110,16 +112,27 @@ class Reading:
                     self.before.append((span.gone, grammar))
         return self.before
 
+    def _stood(self) -> Iterator[Span]:
+        """The configurations that ended, newest first, each until the next one that counts."""
+        commits = self.history.commits
+        now = self.history.live.get(FILE)
+        until = len(commits) if now is not None and commits[now.merged] in self.without else NONE
+        for span in self.history.configurations():
+            gone = span.gone if until == NONE else until
+            until = gone if commits[span.merged] in self.without else NONE
+            if span.blob and until == NONE:
+                yield span._replace(gone=gone)
+
 
 def _without(document: Document, grammar: Grammar) -> Document:
     match document:
-        case DirectoryPage():
-            return document
         case Bundle(access=items):
             return replace(document, access=tuple(i for i in items if _known(i, grammar)))
         case Grant(access=access):
             kept = tuple(i for i in access if not isinstance(i, Item) or _known(i, grammar))
             return replace(document, access=kept)
+        case _:
+            return document  # names no item, or only to test
 
 
 def _known(item: Item, grammar: Grammar) -> bool:

@@ -62,9 +62,16 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """The repository whose top is `root`. Make one with `at`."""
+    """The repository whose top is `root`. Make one with `at`. `objects` is a folder of objects
+    to read beside its own."""
 
     root: Path
+    objects: Path | None = None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what is read will be there next time."""
+        return self.objects is None
 
     def ask(self, *arguments: str) -> bytes:
         """The answer on stdout; InputError with git's own words when it says no."""
@@ -180,7 +187,9 @@ class Git:
     def _run(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
         command = ["git", "-C", str(self.root), *arguments]
         try:
-            return subprocess.run(command, capture_output=True, env=_environment(), check=False)
+            return subprocess.run(
+                command, capture_output=True, env=self._environment(), check=False
+            )
         except FileNotFoundError:
             raise _no_git() from None
 
@@ -194,9 +203,14 @@ class Git:
             stdin=stdin or subprocess.DEVNULL,
             stdout=pipe,
             stderr=subprocess.DEVNULL if quiet else pipe,
-            env=_environment(),
+            env=self._environment(),
             bufsize=_CHUNK,
         )
+
+    def _environment(self) -> dict[str, str]:
+        if self.objects is None:
+            return environment()
+        return environment() | {"GIT_OBJECT_DIRECTORY": str(self.objects)}
 
 
 def at(root: Path) -> Git:
@@ -278,7 +292,8 @@ def _split(answer: bytes) -> list[str]:
     return os.fsdecode(answer).split("\0")[:-1]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Ours, and no more of the user's own than does no harm."""
     kept = {key: value for key, value in os.environ.items() if key not in _MISLEADING}
     return kept | _ENVIRONMENT
 

@@ -2,48 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.model import Bundle, BundleRef, Grant, Item, SubjectRef
 from reconciler.repository.grammar import Grammar, wrong
 from reconciler.repository.items import access
-from reconciler.repository.times import LAST, Beyond, instant, length
+from reconciler.repository.moments import parsed
+from reconciler.repository.paths import BREAK_GLASS, Kind
+from reconciler.repository.times import instant, length
 from reconciler.repository.tree import Tree
 from reconciler.repository.words import nearest, shown
 
-Value = TypeVar("Value")
-
 _ENDS = ("expires", "duration")
+_FLAG = "break_glass"
 
 
-def grant(tree: Tree, grammar: Grammar, *, standing: bool) -> tuple[Grant | None, list[Problem]]:
-    """A grant, or everything that is wrong with the file."""
-    problems = _end(tree, standing=standing)
-    items = _judged(tree, grammar, "standing" if standing else "grant", problems)
-    if not isinstance(tree.data, dict):
+def grant(
+    tree: Tree, grammar: Grammar, kind: Kind, path: str = ""
+) -> tuple[Grant | None, list[Problem]]:
+    """A grant, or everything that is wrong with the file. `path` is where it would lie, where that
+    is not the file it stands in."""
+    problems = _end(tree, kind)
+    data = _without_flag(tree, kind, problems)
+    items = _judged(tree, data, grammar, kind, problems)
+    if not isinstance(data, dict):
         return None, problems
-    starts = _parsed(tree, "starts", instant, problems)
-    expires = _parsed(tree, "expires", instant, problems)
-    duration = _parsed(tree, "duration", length, problems)
+    starts = parsed(data.get("starts"), instant, tree, ("starts",), problems)
+    expires = parsed(data.get("expires"), instant, tree, ("expires",), problems)
+    duration = parsed(data.get("duration"), length, tree, ("duration",), problems)
     if starts and expires and expires <= starts:
-        what = f"`expires` is `{tree.data['expires']}`, not after `starts`"
+        what = f"`expires` is `{data['expires']}`, not after `starts`"
         spot = tree.position(("expires",))
         problems.append(Problem(spot, what, "write a later time", "window"))
     subjects = _subjects(tree, problems)
     if problems:
         return None, problems
-    reason, ticket = tree.data["reason"].strip(), tree.data.get("ticket", "")
-    spot = tree.position()
-    ends = starts, expires, duration
-    return Grant(tree.path, subjects, items, reason, *ends, ticket, position=spot), []
+    return Grant(
+        path or tree.path,
+        subjects,
+        items,
+        data["reason"].strip(),
+        starts,
+        expires,
+        duration,
+        data.get("ticket", ""),
+        kind is Kind.BREAK_GLASS,
+        tree.position(),
+    ), []
 
 
 def bundle(tree: Tree, grammar: Grammar) -> tuple[Bundle | None, list[Problem]]:
     problems: list[Problem] = []
-    items = _judged(tree, grammar, "bundle", problems, bundles=False)
+    items = _judged(tree, tree.data, grammar, Kind.BUNDLE, problems, bundles=False)
     if problems:
         return None, problems
     name = PurePosixPath(tree.path).stem
@@ -51,16 +63,23 @@ def bundle(tree: Tree, grammar: Grammar) -> tuple[Bundle | None, list[Problem]]:
 
 
 def _judged(
-    tree: Tree, grammar: Grammar, schema: str, problems: list[Problem], *, bundles: bool = True
+    tree: Tree,
+    data: Any,
+    grammar: Grammar,
+    kind: Kind,
+    problems: list[Problem],
+    *,
+    bundles: bool = True,
 ) -> tuple[Item | BundleRef, ...]:
     """The access items of a file that is held against its schema."""
-    checker = grammar.file(schema)
-    if not checker.accepts(tree.data):
-        found = wrong(checker, tree.data, tree, ())
+    checker = grammar.file(kind)
+    data = checker.typed(data)
+    if not checker.accepts(data):
+        found = wrong(checker, data, tree, ())
         if problems:  # about the end: `_end` has said it better
             found = [p for p in found if not _about_ends(p)]
         problems += found
-    listed = tree.data.get("access") if isinstance(tree.data, dict) else None
+    listed = data.get("access") if isinstance(data, dict) else None
     if not isinstance(listed, list):
         return ()
     items, odd = access(listed, tree, grammar, bundles=bundles)
@@ -73,12 +92,23 @@ def _about_ends(problem: Problem) -> bool:
     return about and any(f"`{key}`" in problem.what for key in _ENDS)
 
 
-def _end(tree: Tree, *, standing: bool) -> list[Problem]:
+def _without_flag(tree: Tree, kind: Kind, problems: list[Problem]) -> Any:
+    """What the schema judges: in grants/ without `break_glass`, of which it is said better here."""
+    if kind is not Kind.GRANT or not isinstance(tree.data, dict) or _FLAG not in tree.data:
+        return tree.data
+    what = f"`{_FLAG}` outside {BREAK_GLASS}, where nobody looks for it"
+    fix = f"move the file to {BREAK_GLASS}, or remove the key and ask for approval"
+    spot = tree.position((_FLAG,), of_key=True)
+    problems.append(Problem(spot, what, fix, "break-glass"))
+    return {key: value for key, value in tree.data.items() if key != _FLAG}
+
+
+def _end(tree: Tree, kind: Kind) -> list[Problem]:
     """An end is what tells a grant from standing access: say so rather than `unknown key`."""
     if not isinstance(tree.data, dict):
         return []
     there = [key for key in _ENDS if key in tree.data]
-    if standing:
+    if kind is Kind.STANDING:
         fix = "remove it, or move the file to grants/"
         return [
             Problem(
@@ -93,26 +123,6 @@ def _end(tree: Tree, *, standing: bool) -> list[Problem]:
         return []  # an end is there, or was meant: then the schema finds the slip
     fix = "add `expires: 2026-12-01T18:00:00Z` or `duration: 8h`, or move the file to standing/"
     return [Problem(tree.position(), "a grant without an end", fix, "no-end")]
-
-
-def _parsed(
-    tree: Tree, key: str, parse: Callable[[str], Value], problems: list[Problem]
-) -> Value | None:
-    """A time that the schema took may still be one that no calendar has."""
-    text = tree.data.get(key)
-    if not isinstance(text, str):
-        return None
-    try:
-        return parse(text)
-    except ValueError as e:
-        spot = tree.position((key,))
-        if all(p.position != spot for p in problems):
-            what = f"`{key}` is `{shown(text)}`: {e}"
-            fix = "write a length such as `8h`" if key == "duration" else "write a time that exists"
-            if isinstance(e, Beyond):
-                fix = f"write a year before {LAST}"
-            problems.append(Problem(spot, what, fix, "time"))
-        return None
 
 
 def _subjects(tree: Tree, problems: list[Problem]) -> tuple[SubjectRef, ...]:

@@ -15,14 +15,14 @@ Keys = tuple[str | int, ...]
 
 
 def access(
-    listed: list[Any], tree: Tree, grammar: Grammar, *, bundles: bool
+    listed: list[Any], tree: Tree, grammar: Grammar, *, bundles: bool, under: Keys = ("access",)
 ) -> tuple[tuple[Item | BundleRef, ...], list[Problem]]:
-    """The list under `access`, and what is wrong in it. `bundles`: may it name any?"""
+    """The list under `access` or another key, and what is wrong in it. `bundles`: may it name any?"""
     found: list[Item | BundleRef] = []
     problems: list[Problem] = []
     seen: dict[object, Position] = {}
     for i, fields in enumerate(listed):
-        at: Keys = ("access", i)
+        at: Keys = (*under, i)
         if not isinstance(fields, dict):
             continue  # the schema has said so
         if bundles and "bundle" in fields:

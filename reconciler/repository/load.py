@@ -6,20 +6,30 @@ Reads the commit, never the working tree's own state, and no clock: `now` is han
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias, TypeVar, cast
+from typing import TypeVar, cast
 
 from reconciler.errors import InputError, Problem
-from reconciler.model import Bundle, DirectoryPage, Grant, Position, Version
+from reconciler.model import (
+    AfterReview,
+    Bundle,
+    CatalogPage,
+    DirectoryPage,
+    Grant,
+    PolicyPage,
+    PolicyTestPage,
+    Position,
+    Version,
+)
 from reconciler.repository.archive import Archive
 from reconciler.repository.cache import Cache
 from reconciler.repository.configuration import FILE, LOOKBACK, Configuration
 from reconciler.repository.contents import Progress, Source, Wanted, undisturbed
 from reconciler.repository.documents import Reading
-from reconciler.repository.git import at
+from reconciler.repository.git import Git, at
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.history import History, Span
 from reconciler.repository.parse import Document, parse_configuration
@@ -32,6 +42,8 @@ from reconciler.repository.references import (
     of_protected,
     strange,
 )
+from reconciler.repository.rows import Mentions
+from reconciler.repository.rules import Pages, of_pages
 from reconciler.repository.schemas import installed
 from reconciler.repository.timeline import settled
 from reconciler.repository.tree import Tree
@@ -39,14 +51,13 @@ from reconciler.repository.versions import Line, recent
 from reconciler.repository.versions import older as before
 from reconciler.repository.walk import walk
 
-Some = TypeVar("Some", Grant, Bundle, DirectoryPage)
-Versions: TypeAlias = tuple[Version[Some], ...]
+Some = TypeVar("Some", bound=Document)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`grants`, `bundles` and `directory` hold every version that stands, and every one that went
-    since `horizon`. `problems` are those of the files of this commit: what is invalid grants
+    """The lists of versions hold every one that stands, and every one that went since `horizon`;
+    `tests` are those of policies/tests/. `problems` are those of the files of this commit: what is invalid grants
     nothing new, and its last valid version still stands. That holds for the configuration too;
     None where it has never been valid, and then nothing else is read."""
 
@@ -58,6 +69,10 @@ class Loaded:
     directory: tuple[Version[DirectoryPage], ...]
     problems: tuple[Problem, ...]
     archive: Archive | None
+    policies: tuple[Version[PolicyPage], ...] = ()
+    catalog: tuple[Version[CatalogPage], ...] = ()
+    reviews: tuple[Version[AfterReview], ...] = ()
+    tests: tuple[Version[PolicyTestPage], ...] = ()
 
 
 def load(
@@ -69,25 +84,30 @@ def load(
     cache: Path | None = None,
     schemas: Path | None = None,
     progress: Progress | None = None,
+    without: frozenset[str] = frozenset(),
+    git: Git | None = None,
 ) -> Loaded:
     """Everything for a run at `now`.
 
-    Without `horizon` it is `now` less the configuration's `lookback`. `cache` is a folder
+    A configuration that one of the commits `without` brought in does not count: the one before
+    stands. `git` reads a commit that is not in the repository itself (`merged_as`). Without
+    `horizon` it is `now` less the configuration's `lookback`. `cache` is a folder
     (`cache.folder(environ)`); without one every run starts from nothing. Raises InputError: no git
     repository, a shallow clone, no commit, no reconciler.yaml.
     """
     with undisturbed():
-        git = at(root)
+        git = git or at(root)
         tip = git.commit(commit)
         source, store = Source(root, git), Cache(cache, root)
         try:
             history = walk(git, tip, store)
-            configuration, grammar, problems = _configured(history, source, schemas or installed())
+            schemas = schemas or installed()
+            configuration, grammar, problems = _configured(history, source, schemas, without)
             lookback = configuration.lookback if configuration else LOOKBACK
             since = horizon or now - lookback
             if configuration is None:
                 return Loaded(tip, None, since, (), (), (), problems, None)
-            reading = Reading(source, grammar, store, history, progress)
+            reading = Reading(source, grammar, store, history, without, progress)
             line = Line(history, settled(history.times), now)
             archive = Archive(line, bisect_left(line.times, int(since.timestamp())), reading)
             others = [*git.top(tip), *(entry.path for entry in git.tree(tip, *LATER))]
@@ -107,7 +127,7 @@ def older(loaded: Loaded) -> Iterator[Version[Grant]]:
 
 
 def _configured(
-    history: History, source: Source, schemas: Path
+    history: History, source: Source, schemas: Path, without: Collection[str]
 ) -> tuple[Configuration | None, Grammar, tuple[Problem, ...]]:
     """The configuration that stands, its grammar, and what is wrong with that of the commit."""
     now = history.live.get(FILE)
@@ -119,10 +139,12 @@ def _configured(
         return None, Grammar(schemas), (_irregular(FILE),)
     found = _parsed(now, source, schemas)
     problems = found[2]
+    if history.commits[now.merged] in without:
+        found = None, Grammar(schemas), ()
     for span in history.configurations():
         if found[0] is not None:
             break
-        if span.blob:
+        if span.blob and history.commits[span.merged] not in without:
             found = _parsed(span, source, schemas)
     return found[0], found[1], problems
 
@@ -145,14 +167,25 @@ def _loaded(
 ) -> Loaded:
     reading = archive.reading
     versions = list(recent(archive.line, archive.since, reading.documents))
-    grants = _only(versions, Grant)
-    bundles = _only(versions, Bundle)
-    pages = _only(versions, DirectoryPage)
-    # Where there are problems it is an earlier configuration that stands.
-    protected = () if problems else configuration.protected
-    found = _problems(reading.history, others, reading, (grants, bundles, pages), protected)
-    every = tuple(sorted({*problems, *found}))
-    return Loaded(tip, configuration, horizon, grants, bundles, pages, every, archive)
+    history = reading.history
+    unproven = history.commits[history.live[FILE].merged] in reading.without
+    # Then it is an earlier configuration that stands, and its names have no place in this one.
+    protected = () if problems or unproven else configuration.protected
+    found = _problems(history, others, reading, versions, protected)
+    return Loaded(
+        tip,
+        configuration,
+        horizon,
+        _only(versions, Grant),
+        _only(versions, Bundle),
+        _only(versions, DirectoryPage),
+        tuple(sorted({*problems, *found})),
+        archive,
+        _only(versions, PolicyPage),
+        _only(versions, CatalogPage),
+        _only(versions, AfterReview),
+        _only(versions, PolicyTestPage),
+    )
 
 
 def _only(versions: Iterable[Version[Document]], kind: type[Some]) -> tuple[Version[Some], ...]:
@@ -163,45 +196,59 @@ def _problems(
     history: History,
     others: Iterable[str],
     reading: Reading,
-    versions: tuple[Versions[Grant], Versions[Bundle], Versions[DirectoryPage]],
+    versions: Sequence[Version[Document]],
     protected: Sequence[str],
 ) -> tuple[Problem, ...]:
     """Of the files of the commit: each on its own, then what they say of each other. `others` are
     paths that hold no document and may have to be refused for it."""
-    grants, bundles, pages = versions
     live = history.live
     badly = {path: p for path in [*live, *others] if (p := trouble(path)) is not None}
     odd = [_irregular(s.path) for s in live.values() if not s.blob and s.path not in badly]
-    names = Names(
-        bundles=frozenset(v.content.name for v in bundles if v.gone is None),
-        systems=frozenset(reading.grammar.systems) | reading.grammar.broken,
-    )
-    for version in pages:
-        if version.gone is None:
-            names.add(version.path, version.content)
-    current = {v.path: v.content for v in pages if _current(v, live)}
-    listed = {path for path in live if kind_of(path) is Kind.DIRECTORY}
-    names.whole = listed <= current.keys()
-    trees = Trees(reading, live)
     found: list[Problem] = [
         *badly.values(),
         *odd,
         *collisions(live),
         *reading.problems(live.values()),
     ]
-    odd_ones = (v for v in grants if strange(v.content, names) and _current(v, live))
-    said = [(version.path, mentioned(version.content)) for version in odd_ones]
-    found += of_grants(said, names, trees.of)
-    found += of_directory(current, names, trees.of)
-    if protected:
-        found += of_protected(protected, names, trees.of(FILE))
+    found += _across(versions, reading, live, protected)
     return tuple(found)
 
 
-def _current(version: Version[Some], live: Mapping[str, Span]) -> bool:
-    """Whether it is what its file says now, and no predecessor that still stands."""
-    span = live.get(version.path)
-    return version.gone is None and span is not None and span.blob == version.blob
+def _across(
+    versions: Sequence[Version[Document]],
+    reading: Reading,
+    live: Mapping[str, Span],
+    protected: Sequence[str],
+) -> Iterator[Problem]:
+    standing = [version for version in versions if version.gone is None]
+    names = Names(
+        bundles=frozenset(v.content.name for v in _only(standing, Bundle)),
+        systems=frozenset(reading.grammar.systems) | reading.grammar.broken,
+    )
+    for version in _only(standing, DirectoryPage):
+        names.add(version.path, version.content)
+    current: dict[str, DirectoryPage] = {}
+    strangers: list[tuple[str, Mentions]] = []
+    pages = Pages()
+    for one in standing:
+        span = live.get(one.path)
+        if span is None or span.blob != one.blob:
+            continue  # a predecessor that still stands is not what its file says now
+        if isinstance(one.content, Grant):
+            if strange(one.content, names):
+                strangers.append((one.path, mentioned(one.content)))
+        elif isinstance(one.content, DirectoryPage):
+            current[one.path] = one.content
+        else:
+            pages.add(one.path, one.content)
+    names.whole = current.keys() >= {path for path in live if kind_of(path) is Kind.DIRECTORY}
+    trees = Trees(reading, live)
+    yield from of_grants(strangers, names, trees.of)
+    yield from of_directory(current, names, trees.of)
+    policies = [path for path in live if kind_of(path) is Kind.POLICY]
+    yield from of_pages(pages, names, trees.of, policies=policies)
+    if protected:
+        yield from of_protected(protected, names, trees.of(FILE))
 
 
 def _irregular(path: str) -> Problem:

@@ -6,14 +6,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import Problem
-from reconciler.model import Bundle, DirectoryPage, Grant
-from reconciler.repository import characters, configuration, directory, grants, tree
+from reconciler.model import (
+    AfterReview,
+    Bundle,
+    CatalogPage,
+    DirectoryPage,
+    Grant,
+    PolicyPage,
+    PolicyTestPage,
+)
+from reconciler.repository import (
+    catalog,
+    characters,
+    configuration,
+    directory,
+    grants,
+    policies,
+    policy_tests,
+    tree,
+)
 from reconciler.repository.grammar import Grammar
-from reconciler.repository.paths import Kind
+from reconciler.repository.paths import LONG, Kind
 
 MOST = 50  # problems of one file that are told
 
-Document = Grant | Bundle | DirectoryPage
+Page = DirectoryPage | PolicyPage | PolicyTestPage | CatalogPage | AfterReview
+Document = Grant | Bundle | Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +44,36 @@ class Parsed:
 
 def parse(kind: Kind, path: str, data: bytes, grammar: Grammar) -> Parsed:
     """Never raises for the file's sake, whatever its bytes are."""
-    limit = characters.LARGE if kind is Kind.DIRECTORY else characters.SMALL
+    limit = characters.LARGE if kind in LONG else characters.SMALL
     found, problems = read(path, data, limit)
     if found is None or not found.sound:
         return Parsed(None, _some(problems))
-    document: Document | None
-    match kind:
-        case Kind.GRANT | Kind.STANDING:
-            document, more = grants.grant(found, grammar, standing=kind is Kind.STANDING)
-        case Kind.BUNDLE:
-            document, more = grants.bundle(found, grammar)
-        case _:
-            document, more = directory.page(found, grammar)
+    document, more = _document(kind, found, grammar)
     if problems or more:
         return Parsed(None, _some([*problems, *more]))
     return Parsed(document)
+
+
+def _document(
+    kind: Kind, found: tree.Tree, grammar: Grammar
+) -> tuple[Document | None, list[Problem]]:
+    match kind:
+        case Kind.GRANT | Kind.STANDING | Kind.BREAK_GLASS:
+            return grants.grant(found, grammar, kind)
+        case Kind.BUNDLE:
+            return grants.bundle(found, grammar)
+        case Kind.DIRECTORY:
+            return directory.page(found, grammar)
+        case Kind.POLICY:
+            return policies.page(found, grammar)
+        case Kind.POLICY_TEST:
+            return policy_tests.page(found, grammar)
+        case Kind.CATALOG:
+            return catalog.page(found, grammar)
+        case Kind.REVIEW:
+            return catalog.review(found, grammar)
+        case Kind.CONFIGURATION:
+            raise AssertionError("`parse_configuration` reads it")
 
 
 def _some(problems: list[Problem]) -> tuple[Problem, ...]:

@@ -36,15 +36,17 @@ FOLDERS = {
     "standing": Kind.STANDING,
     "bundles": Kind.BUNDLE,
     "directory": Kind.DIRECTORY,
-}  # S
-_WITHIN = {
-    Kind.GRANT: ("break-glass/", Kind.BREAK_GLASS),
-    Kind.POLICY: ("tests/", Kind.POLICY_TEST),
+    "policies": Kind.POLICY,
+    "catalog": Kind.CATALOG,
+    "reviews": Kind.REVIEW,
 }
+BREAK_GLASS = "grants/break-glass/"
+_TESTS = "policies/tests/"
+_WITHIN = {Kind.GRANT: (BREAK_GLASS, Kind.BREAK_GLASS), Kind.POLICY: (_TESTS, Kind.POLICY_TEST)}
 # Folders that later versions will read. Until then a file there would look like a rule and be none.
-LATER = ("policies", "revocations", "catalog")
+LATER = ("revocations",)
 
-_FLAT = ("bundles", "directory", "policies", "policies/tests", "catalog", "reviews")
+_FLAT = ("bundles", "directory", "policies", "catalog", "reviews")
 _BYSTANDERS = (".gitkeep", "README.md")  # may lie in any folder, and say nothing
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _GOOD = re.compile(r"(?:grants|standing)(?:/[A-Za-z0-9][A-Za-z0-9._@+-]{0,127})+(?<=\.yaml)")
@@ -61,7 +63,7 @@ def kind_of(path: str) -> Kind | None:
     kind = FOLDERS.get(folder)
     if kind in _WITHIN:
         inner, other = _WITHIN[kind]
-        return other if rest.startswith(inner) else kind
+        return other if path.startswith(inner) else kind
     return kind
 
 
@@ -88,9 +90,9 @@ def trouble(path: str) -> Problem | None:
             what = f"`{shown(segment)}` in the path has characters that are not allowed"
             fix = "use letters, digits and . _ @ + -, and start with a letter or digit"
             return _refused(path, what, fix)
-    inside = path.rpartition("/")[0]
-    if folder in _FLAT and inside not in _FLAT:
-        return _refused(path, f"a folder within {folder}/", f"move the file to {folder}/{name}")
+    flat = _TESTS[:-1] if path.startswith(_TESTS) else folder
+    if folder in _FLAT and path != f"{flat}/{name}":
+        return _refused(path, f"a folder within {flat}/", f"move the file to {flat}/{name}")
     if not name.endswith(".yaml"):
         what = f"`{shown(name)}` does not end in `.yaml`"
         return _refused(path, what, "rename it, or move it out of the folder", "extension")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from reconciler.errors import Problem
 from reconciler.model import BundleRef, DirectoryPage, Grant, Group, Person, Position, Service
+from reconciler.model.people import FORGE
 from reconciler.repository.configuration import FILE
 from reconciler.repository.rows import Mentions
 from reconciler.repository.tree import Tree
@@ -31,6 +32,7 @@ def mentioned(grant: Grant) -> Mentions:
 
 _ADDRESS = re.compile(r"[^@:/\s]+@[^@:/\s]+\.[^@:/\s]+")
 Keys = tuple[str | int, ...]
+Finding = tuple[Keys, str, str, str]  # where, what, the fix, the rule
 TreeOf = Callable[[str], Tree | None]  # a file's tree, read again to find a place in it
 
 
@@ -55,7 +57,8 @@ class Names:
             self.services.setdefault(service.id, path)
         every: Sequence[Person | Group | Service] = [*page.people, *page.groups, *page.services]
         for one in every:
-            self.accounts.update(name.lower() for _, listed in one.accounts for name in listed)
+            known = (listed for system, listed in one.accounts if system != FORGE)
+            self.accounts.update(name.lower() for listed in known for name in listed)
 
 
 def of_grants(
@@ -139,10 +142,7 @@ def of_directory(
             yield Problem(spot, what, fix, rule)
 
 
-_Finding = tuple[Keys, str, str, str]
-
-
-def _twice(path: str, page: DirectoryPage, seen: dict[tuple[str, str], str]) -> Iterator[_Finding]:
+def _twice(path: str, page: DirectoryPage, seen: dict[tuple[str, str], str]) -> Iterator[Finding]:
     listed: dict[str, Sequence[Person | Group | Service]]
     listed = {"people": page.people, "groups": page.groups, "services": page.services}
     for kind, entries in listed.items():
@@ -156,7 +156,7 @@ def _twice(path: str, page: DirectoryPage, seen: dict[tuple[str, str], str]) -> 
             seen.setdefault(key, path)
 
 
-def _unknown(page: DirectoryPage, names: Names) -> Iterator[_Finding]:
+def _unknown(page: DirectoryPage, names: Names) -> Iterator[Finding]:
     for i, person in enumerate(page.people):
         at: Keys = ("people", i)
         if names.whole and person.manager and person.manager not in names.people:
@@ -180,9 +180,9 @@ def _unknown(page: DirectoryPage, names: Names) -> Iterator[_Finding]:
         yield from _systems(("services", i), service.accounts, names)
 
 
-def _systems(at: Keys, accounts: Iterable[tuple[str, object]], names: Names) -> Iterator[_Finding]:
+def _systems(at: Keys, accounts: Iterable[tuple[str, object]], names: Names) -> Iterator[Finding]:
     for system, _ in accounts:
-        if system not in names.systems:
+        if system not in names.systems and system != FORGE:
             fix = absent_system(system, names.systems) or "add it there, or remove the account"
             what = f"there is no system `{system}` in reconciler.yaml"
             yield (*at, "accounts", system), what, fix, "unknown-system"

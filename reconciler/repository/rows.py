@@ -8,32 +8,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.model import (
+    AfterReview,
     Bundle,
     BundleRef,
+    CatalogPage,
     DirectoryPage,
     Entitlement,
     Grant,
     Group,
     Item,
     Person,
+    PolicyPage,
+    PolicyTestPage,
     Position,
     Service,
     Status,
     SubjectRef,
 )
 from reconciler.repository.parse import Document, Parsed
-from reconciler.repository.paths import Kind
+from reconciler.repository.paths import BREAK_GLASS, Kind
+from reconciler.repository.plain import plain, reader
 
 _SEP = "\x1f"  # no control character gets past the strict loader
 _INNER = "\x1e"  # within an entitlement; before a subject: it is a group
 _WIDTH = 4  # fields of one access item: entitlement, account or bundle, line, column
 _HEAD = 9  # fields of a grant before its subjects
+_PAGES: dict[str, type[PolicyPage | PolicyTestPage | CatalogPage | AfterReview]]
+_PAGES = {"R": PolicyPage, "T": PolicyTestPage, "C": CatalogPage, "A": AfterReview}
+_LETTERS = {page: letter for letter, page in _PAGES.items()}
+_BY_KIND = {
+    Kind.BUNDLE: "B",
+    Kind.DIRECTORY: "D",
+    Kind.POLICY: "R",
+    Kind.POLICY_TEST: "T",
+    Kind.CATALOG: "C",
+    Kind.REVIEW: "A",
+}
 
 Entitlements = dict[str, Entitlement]
 
@@ -52,6 +68,12 @@ def encode(parsed: Parsed) -> str:
             return _SEP.join(fields)
         case DirectoryPage() as page:
             return "D" + json.dumps(_page(page), ensure_ascii=False)
+        case None:
+            pass
+        case page:
+            letter = _LETTERS[type(page)]
+            rest = plain(replace(page, path=""))  # a row holds no path
+            return letter + json.dumps(rest, ensure_ascii=False)
     problems = [
         [p.position.line, p.position.column, p.what, p.fix, p.rule] for p in parsed.problems
     ]
@@ -77,6 +99,9 @@ def document(path: str, row: str, seen: Entitlements) -> Document | None:
             return _to_bundle(path, row.split(_SEP), seen)
         if kind == "D":
             return _to_page(json.loads(row[1:]))
+        if (page := _PAGES.get(kind)) is not None:
+            found: Document = replace(reader(page)(json.loads(row[1:]), path), path=path)
+            return found
     except (IndexError, KeyError, TypeError, ValueError, OverflowError) as e:
         raise Stale(str(e)) from None
     raise Stale("an unknown sort of row")
@@ -95,7 +120,7 @@ def problems(path: str, row: str) -> tuple[Problem, ...]:
 
 def letters(kind: Kind) -> tuple[str, str]:
     """What a row starts with that a file of this kind was parsed to: valid, or not."""
-    return {Kind.BUNDLE: "B", Kind.DIRECTORY: "D"}.get(kind, "G"), "P"
+    return _BY_KIND.get(kind, "G"), "P"
 
 
 def _grant(grant: Grant) -> list[str]:
@@ -145,6 +170,7 @@ def _to_grant(path: str, f: list[str], seen: Entitlements) -> Grant:
         datetime.fromtimestamp(int(f[5]), UTC) if f[5] else None,
         timedelta(seconds=int(f[6])) if f[6] else None,
         f[7],
+        path.startswith(BREAK_GLASS),  # its own kind, and so a space of its own
         position=Position(path, int(f[1]), int(f[2])),
     )
 
@@ -179,9 +205,12 @@ def _epoch(time: datetime | None) -> str:
 
 def _page(page: DirectoryPage) -> list[Any]:
     return [
-        [[p.id, p.name, p.status, p.manager, p.groups, p.accounts] for p in page.people],
+        [
+            [p.id, p.name, p.status, p.manager, p.groups, p.accounts, p.attributes]
+            for p in page.people
+        ],
         [[g.id, g.members, g.accounts] for g in page.groups],
-        [[s.id, s.accounts] for s in page.services],
+        [[s.id, s.accounts, s.attributes] for s in page.services],
     ]
 
 
@@ -189,11 +218,17 @@ def _to_page(rows: list[Any]) -> DirectoryPage:
     people, groups, services = rows
     return DirectoryPage(
         tuple(
-            Person(id, name, Status(status), manager, tuple(inside), _accounts(accounts))
-            for id, name, status, manager, inside, accounts in people
+            Person(
+                *(id, name, Status(status), manager, tuple(inside), _accounts(accounts)),
+                tuple(map(tuple, attributes)),
+            )
+            for id, name, status, manager, inside, accounts, attributes in people
         ),
         tuple(Group(id, tuple(members), _accounts(accounts)) for id, members, accounts in groups),
-        tuple(Service(id, _accounts(accounts)) for id, accounts in services),
+        tuple(
+            Service(id, _accounts(accounts), tuple(map(tuple, attributes)))
+            for id, accounts, attributes in services
+        ),
     )
 
 

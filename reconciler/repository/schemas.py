@@ -19,28 +19,33 @@ Schema = dict[str, Any]
 
 BASE = "https://access-reconciler.example.com/schemas/"
 SUFFIX = ".schema.json"
+GRANTS = "grants"  # any of the schemas of grants
 PROVIDERS = "providers"  # the generated schema of all providers' items and settings
 
 _COMMON = f"common{SUFFIX}#/$defs/"
 
 # What the repository itself checks of an access item and of a system before a provider's own
-# fragment is asked: which fragment that is, a schema cannot look up.
+# fragment is asked, and of a grant within a test before its own schema is: which one that is, a
+# schema cannot look up.
 _LOOSE: Schema = {
-    "$defs": {
-        "item": {"type": "object"},
-        "system_item": {"type": "object"},
-        "system": {
-            "type": "object",
-            "properties": {
-                "provider": {"type": "string"},
-                "mode": {"$ref": f"{_COMMON}mode"},
-                "rate": {"$ref": f"{_COMMON}rate"},
-                "concurrency": {"$ref": f"{_COMMON}concurrency"},
-                "exclusive": {"type": "array", "items": {"type": "object"}},
+    GRANTS: {"type": "object"},
+    PROVIDERS: {
+        "$defs": {
+            "item": {"type": "object"},
+            "system_item": {"type": "object"},
+            "system": {
+                "type": "object",
+                "properties": {
+                    "provider": {"type": "string"},
+                    "mode": {"$ref": f"{_COMMON}mode"},
+                    "rate": {"$ref": f"{_COMMON}rate"},
+                    "concurrency": {"$ref": f"{_COMMON}concurrency"},
+                    "exclusive": {"type": "array", "items": {"type": "object"}},
+                },
+                "required": ["provider"],
             },
-            "required": ["provider"],
-        },
-    }
+        }
+    },
 }
 
 
@@ -78,7 +83,7 @@ def digest(folder: Path) -> str:
 
 def whole(folder: Path, name: str, *, loose: bool = False) -> Schema:
     """The schema in one document: every file it refers to is in its `$defs`, and every reference
-    stays inside. `loose` leaves what belongs to a provider to `fragment`."""
+    stays inside. `loose` leaves out what another schema judges: see `_LOOSE`."""
     written = source(folder, name)
     found: Schema = _moved(written, "")
     defs = found.setdefault("$defs", {})
@@ -88,8 +93,8 @@ def whole(folder: Path, name: str, *, loose: bool = False) -> Schema:
         other = min(wanted - done)
         done.add(other)
         schema = source(folder, other)
-        if loose and other == PROVIDERS:
-            schema = _LOOSE
+        if loose:
+            schema = _LOOSE.get(other, schema)
         defs[other] = _moved(schema, f"/$defs/{other}")
         wanted.update(_files(schema))
     return found

@@ -80,6 +80,13 @@ class Tree:
             return Position(self.path)
         return Position(self.path, mark.line + 1, mark.column + 1)
 
+    def within(self, keys: Sequence[str | int]) -> Tree:
+        """The part of the tree at `keys`, which must be there."""
+        data, spot = self.data, self.root
+        for key in keys:
+            data, spot = data[key], spot[2][key]
+        return Tree(self.path, data, spot, (), True)
+
 
 def build(text: str, path: str) -> Tree:
     """Never raises for the text's sake: what is wrong with it is in `problems`."""

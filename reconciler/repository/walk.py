@@ -22,13 +22,14 @@ def walk(git: Git, tip: str, cache: Cache) -> History:
     if history is not None:
         start = len(history.commits)
         if _extended(git, tip, history):
-            if len(history.commits) - start > _REFRESH:
+            if len(history.commits) - start > _REFRESH and git.lasting:
                 _remember(cache, history)
             return history
     history = History()
     history.feed(git.first_parents(tip))
     _prove(git, tip, history)
-    _remember(cache, history)
+    if git.lasting:
+        _remember(cache, history)
     return history
 
 

@@ -189,7 +189,7 @@ class _Wording:
             kinds = [_KINDS.get(kind, kind) for kind in _listed(wanted)]
             return now, f"write {' or '.join(kinds)}", "type"
         if key in ("enum", "const"):
-            known = [str(v) for v in _listed(wanted)]
+            known = [_flow(v) for v in _listed(wanted)]
             hint = did_you_mean(str(value), known) or f"write {ticked(known)}"
             return f"{now}, which is not known here", hint, "unknown-value"
         if key == "minLength" and "pattern" in error.schema:
@@ -253,7 +253,8 @@ class _Wording:
             return f"{self.name(keys)} is {kind}"
         if value == "":
             return f"{self.name(keys)} is empty"
-        return f"{self.name(keys)} is `{shown(value)}`"
+        text = _flow(value) if isinstance(value, bool) else value
+        return f"{self.name(keys)} is `{shown(text)}`"
 
     def called(self, schema: Schema, otherwise: str) -> str:
         """The title as a word within a sentence: an editor shows it with a capital."""

@@ -48,6 +48,92 @@ starts: 2026-12-01T09:00:00Z
 reason: Settlement batch fails since Tuesday
 ticket: OPS-4711
 """
+POLICY = """\
+rules:
+  - forbid: contractors-never-administer
+    match: {roles: ["*admin*"], groups: [payments-oncall], attributes: {employment: contractor}}
+    reason: Contractors administer nothing
+  - forbid: deploy-and-audit
+    match: {systems: [bitbucket-dc], roles: [write, admin]}
+    holds: [{systems: [gcp], roles: ["*audit*"], tags: {env: prod}}]
+    ends: 2027-01-01T00:00:00Z
+  - permit: payments-read
+    match:
+      systems: [gcp, "azure*"]
+      kinds: [project]
+      resources: ["projects/payments-*"]
+      bundles: [payments-oncall]
+      paths: ["grants/payments/**"]
+      tags: {env: prod}
+      classification: [confidential]
+      subjects: [person]
+      attributes: {employment: [employee, intern]}
+    when: grant.ticket.startsWith("OPS-")
+    min_duration: 30m
+    max_duration: 30d
+    max_total: 90d
+    max_ahead: 7d
+    require: {ticket: "OPS-[0-9]+", reason: 20}
+    approvals:
+      - {count: 2, groups: [payments-oncall], persons: [Bob@example.com], owner: true, manager: true}
+      - {persons: [bob@example.com]}
+    self_approval: true
+    auto_approve:
+      groups: [payments-oncall]
+      attributes: {employment: employee, contract_end: []}
+      roles: [roles/viewer]
+      max_duration: 4h
+    notify: [payments-oncall, alice@example.com]
+  - permit: payments-emergency
+    match: {paths: ["grants/break-glass/**"]}
+    break_glass:
+      serves: {groups: [payments-oncall], persons: [alice@example.com]}
+      max_duration: 2h
+      wakes: [payments-oncall]
+      review: {groups: [payments-oncall], within: 3d}
+  - permit: birthright
+    match: {paths: ["standing/**"]}
+    standing: true
+    approvals: []
+changes:
+  - change: rules-and-people
+    paths: ["policies/**", reconciler.yaml]
+    approvals: [{groups: [payments-oncall]}]
+auto_merge: true
+"""
+CATALOG = """\
+resources:
+  - system: gcp
+    resource: projects/payments-prod
+    owner: payments-oncall
+    tags: {env: prod, cost: "4711"}
+    classification: confidential
+  - {system: bitbucket-dc, resource: "*", owner: Bob@example.com}
+"""
+REVIEW = """\
+grant: grants/break-glass/payments.yaml
+commit: 0123456789abcdef0123456789abcdef01234567
+outcome: justified
+remarks: The settlement batch was restarted
+"""
+POLICY_TEST = """\
+tests:
+  - name: On-call reads payments
+    path: grants/payments/alice.yaml
+    grant:
+      subject: alice@example.com
+      access: [{system: gcp, project: payments, role: roles/viewer}]
+      duration: 8h
+      reason: Settlement batch fails
+    at: 2026-03-01T12:00:00Z
+    facts:
+      author: Alice@example.com
+      approved_by: [bob@example.com]
+      groups: {alice@example.com: [payments-oncall]}
+      attributes: {alice@example.com: {employment: employee}}
+      holds: [{system: gcp, project: payments, role: roles/editor}]
+    expect: {decision: granted, rule: payments-read, reason: payments}
+"""
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 

@@ -17,9 +17,26 @@ from reconciler.repository.cache import Cache, folder, space
 from reconciler.repository.git import Git
 from reconciler.repository.load import Loaded
 from reconciler.repository.paths import Kind
-from tests.repository.build import BUNDLE, Repository, grammar, grant, hours
+from tests.repository.build import (
+    BUNDLE,
+    CATALOG,
+    DIRECTORY,
+    GRANT,
+    POLICY,
+    POLICY_TEST,
+    REVIEW,
+    Repository,
+    grammar,
+    grant,
+    hours,
+    parsed,
+)
 
 NOW = hours(1000)
+ATTRIBUTES = """\
+people: [{id: a@example.com, attributes: {b: x, a: y}, accounts: {forge: [alice, "17"]}}]
+services: [{id: deployer, attributes: {team: payments}}]
+"""
 
 
 @pytest.fixture
@@ -293,7 +310,6 @@ def test_where_the_cache_lives() -> None:
 
 def test_rows_keep_everything(repo: Repository) -> None:
     from reconciler.repository.rows import decode, encode
-    from tests.repository.build import DIRECTORY, GRANT, parsed
 
     bundle = parsed(BUNDLE, Kind.BUNDLE, "bundles/a.yaml")
     for kind, path, text in (
@@ -303,8 +319,16 @@ def test_rows_keep_everything(repo: Repository) -> None:
         (Kind.GRANT, "grants/a.yaml", GRANT.replace("access:", "access:\n  - bundle: b")),
         (Kind.GRANT, "grants/a.yaml", GRANT.replace("expires", "expire")),
         (Kind.STANDING, "standing/a.yaml", grant(end="")),
+        (Kind.BREAK_GLASS, "grants/break-glass/a.yaml", GRANT + "break_glass: true\n"),
         (Kind.DIRECTORY, "directory/a.yaml", DIRECTORY),
+        (Kind.DIRECTORY, "directory/a.yaml", ATTRIBUTES),
+        (Kind.POLICY, "policies/a.yaml", POLICY),
+        (Kind.POLICY_TEST, "policies/tests/a.yaml", POLICY_TEST),
+        (Kind.CATALOG, "catalog/a.yaml", CATALOG),
+        (Kind.REVIEW, "reviews/a.yaml", REVIEW),
+        (Kind.POLICY, "policies/a.yaml", POLICY.replace("permit:", "permitt:")),
     ):
         found = parsed(text, kind, path)
+        assert found.document is not None or "permitt" in text or "expire:" in text
         assert repr(decode(path, encode(found), {})) == repr(found)
     assert repr(decode("bundles/a.yaml", encode(bundle), {})) == repr(bundle)

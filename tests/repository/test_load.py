@@ -362,9 +362,12 @@ def test_a_renamed_bundle_is_another_bundle(repo: Repository) -> None:
 @pytest.mark.parametrize(
     ("path", "rule"),
     [
-        ("policies/a.yaml", "unsupported"),
         ("revocations/a.yaml", "unsupported"),
-        ("catalog/x/a.yaml", "unsupported"),
+        ("Policies/a.yaml", "path"),
+        ("policies/x/a.yaml", "path"),
+        ("policies/tests/x/a.yaml", "path"),
+        ("catalog/x/a.yaml", "path"),
+        ("reviews/a.yml", "extension"),
         ("Grants/a.yaml", "path"),
         ("reconciler.yml", "extension"),
         ("grants/a.yml", "extension"),

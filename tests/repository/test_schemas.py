@@ -19,11 +19,11 @@ from reconciler.repository import editors, schemas, tree
 from reconciler.repository.paths import Kind
 from reconciler.repository.scalars import cast_of, resolve
 from reconciler.repository.wording import Exact, problems
-from tests.repository.build import GRANT, parsed
+from tests.repository.build import CATALOG, GRANT, POLICY, POLICY_TEST, REVIEW, parsed
 
 FOLDER = schemas.installed()
 NAMES = schemas.names(FOLDER)
-FILES = ("grant", "standing", "bundle", "directory", "configuration")
+FILES = tuple(kind.value for kind in Kind)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,6 +115,7 @@ PIECES = st.sampled_from(
         ),
         *("gcp", "azure", "payments", "roles/viewer", "Reader", "/subscriptions/x", "true", "no"),
         *("2026-12-01T18:00:00Z", "2026-12-01", "8h", "1d12h", "0", "5", "-1", "1.5", "9" * 30),
+        *("github", "acme/access", "30d", "grants/**", "granted", "misuse", "person", "a" * 40),
         *("report", "enforce", "active", "A reason that is long enough", "x" * 300, "OPS-1\n"),
     ]
 )
@@ -124,6 +125,9 @@ KEYS = st.sampled_from(
         *("ticket", "system", "bundle", "project", "role", "scope", "people", "groups", "id"),
         *("services", "members", "accounts", "status", "manager", "name", "systems", "guards"),
         *("provider", "mode", "rate", "calls", "seconds", "percent", "lookback", "description"),
+        *("rules", "forbid", "permit", "match", "approvals", "break_glass", "standing", "changes"),
+        *("roles", "paths", "count", "owner", "holds", "resources", "resource", "tags", "tests"),
+        *("at", "facts", "expect", "decision", "forge", "repository", "check", "attributes"),
         *("subscription", "tenant", "pim", "account", "permission_set", "statements", "exp"),
     ]
 )
@@ -155,7 +159,14 @@ VALID = {
     "standing": GRANT.replace("expires: 2026-12-01T18:00:00Z\n", ""),
     "bundle": "description: For payments on call\naccess: [{system: gcp, project: p, role: r}]\n",
     "directory": "people: [{id: a@example.com, accounts: {gcp: x}}]\ngroups: [{id: g}]\n",
-    "configuration": "systems: {g: {provider: gcp, rate: {calls: 1, seconds: 1}}}\nlookback: 3d\n",
+    "configuration": "systems: {g: {provider: gcp, rate: {calls: 1, seconds: 1}}}\nlookback: 3d\n"
+    "forge: {provider: bitbucket-dc, repository: ACME/access, url: 'https://git.example.com'}\n"
+    "check: {max_files: 5}\n",
+    "break-glass": GRANT + "break_glass: true\n",
+    "policy": POLICY,
+    "policy-test": POLICY_TEST,
+    "catalog": CATALOG,
+    "review": REVIEW,
 }
 
 

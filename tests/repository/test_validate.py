@@ -169,7 +169,7 @@ def test_schema_prints_one_that_stands_alone_or_lists_them(repo: Repository) -> 
     unknown = run(repo, "schema", "grantt")
     assert unknown.returncode == 2
     assert unknown.stderr.startswith(
-        "error: there is no schema named 'grantt'; write one of: bundle"
+        "error: there is no schema named 'grantt'; write one of: break-glass, bundle"
     )
 
 
