@@ -4,6 +4,7 @@ order of files, the machine and the day make no difference."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from itertools import islice
@@ -56,9 +57,14 @@ class Laws:
         ]
         if forbidden:
             return _forbidden(case, forbidden)
+        passed: list[str] = []
         for i in bits(alike & self.book.permits):
-            if self.book.fit(i, case, facts).matches:
-                return self._by(self.book.rules[i], case)
+            fit = self.book.fit(i, case, facts)
+            if fit.matches:
+                ruling = self._by(self.book.rules[i], case)
+                return replace(ruling, reasons=(*ruling.reasons, *passed)) if passed else ruling
+            if fit.failed:
+                passed.append(f"rule `{self.book.rules[i].name}` was passed over: {fit.why}")
         return self._unmatched(case, facts)
 
     def change(self, path: str) -> tuple[str, tuple[Need, ...]] | None:

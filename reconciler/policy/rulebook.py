@@ -20,13 +20,15 @@ from reconciler.policy.words import moment, some, what
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Whether a rule matches, and what about it is worth a word ("" for nothing)."""
+    """Whether a rule matches, and what about it is worth a word ("" for nothing). `failed`: its
+    expression could not be worked out."""
 
     matches: bool
     why: str = ""
+    failed: bool = False
 
 
-_FITS, _NOT = Fit(True), Fit(False)
+_FITS = Fit(True)
 
 
 class Rulebook:
@@ -66,7 +68,7 @@ class Rulebook:
             return fit
         outcome = expression(facts)
         if outcome.error:
-            return Fit(rule.effect is Effect.FORBID, f"its `when` failed: {outcome.error}")
+            return Fit(rule.effect is Effect.FORBID, f"its `when` failed: {outcome.error}", True)
         return fit if outcome.holds else Fit(False, f"its `when` does not hold: {rule.when}")
 
     def unlike(self, i: int, case: Case) -> Iterator[str]:

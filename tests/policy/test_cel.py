@@ -97,6 +97,14 @@ def test_an_expression_that_fails_permits_nothing_and_says_why(when: str, messag
     assert f"its `when` failed: {message}" in ruling.reasons[1]
 
 
+def test_a_rule_that_was_passed_over_for_its_error_is_told_beside_the_one_that_decides() -> None:
+    by = laws(permit("broken", when="1 / 0 > 0"), permit("whole"))
+    ruling = by.decide(case(by))
+    assert ruling.permitted
+    assert ruling.rule == "whole"
+    assert ruling.reasons[1] == "rule `broken` was passed over: its `when` failed: divide by zero"
+
+
 @pytest.mark.parametrize(("when", "message"), ERRORS)
 def test_an_expression_that_fails_forbids_and_says_why(when: str, message: str) -> None:
     by = laws(forbid(when=when), permit())
