@@ -4,71 +4,71 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import click
 
+from reconciler.cli import forges
 from reconciler.engine.connections import Connections
 from reconciler.engine.observe import Progress, quiet
 from reconciler.engine.safety import Safety, draw_up
 from reconciler.engine.situation import Situation, look, remembered
 from reconciler.errors import InputError, Problem
-from reconciler.model import Claim, Mode, Plan, SubjectRef
+from reconciler.model import Mode, Plan, SubjectRef
 from reconciler.planning.guards import names
 from reconciler.planning.resolve import claims
 from reconciler.planning.timeline import Directory
+from reconciler.proof.authorise import Authorised, authorise
 from reconciler.providers.base import Outcome
 from reconciler.repository import cache
 from reconciler.repository.load import Loaded, load, older
 from reconciler.repository.uncommitted import uncommitted
 
-FAILED, WRONG_INPUT, HELD, PENDING = 1, 2, 3, 10
+FAILED, WRONG_INPUT, HELD, UNAPPROVED, PENDING = 1, 2, 3, 4, 10
+TRUST = (
+    "RECONCILER_TRUST"  # a commit up to which everything is believed; kept outside the repository
+)
 
 
 @dataclass(frozen=True)
 class Session:
-    """One run at one moment. `problems` have been shown; what is right goes on without them."""
+    """One run at one moment. `problems` have been shown; what is right goes on without them.
+    `authorised` has the claims of the systems that were chosen."""
 
     loaded: Loaded
     connections: Connections
-    claims: tuple[Claim, ...]
+    authorised: Authorised
     now: datetime
 
     @classmethod
     def open(
         cls, root: Path, only: Sequence[str], now: datetime, progress: Progress = quiet
     ) -> Session:
-        """Raises InputError when nothing can be done: no repository, no valid configuration."""
-        loaded = load(
-            root,
-            now,
-            cache=cache.folder(os.environ),
-            progress=lambda done, total: progress("checking files", done, total),
-        )
-        for problem in loaded.problems:
+        """Raises InputError when nothing can be done: no repository, no valid configuration; and
+        ReconcilerError when its history was rewritten."""
+        loaded, authorised = proved(root, now, progress)
+        for problem in (*loaded.problems, *authorised.problems):
             click.echo(str(problem), err=True)
         _tell_uncommitted(root, loaded.commit)
-        if loaded.configuration is None:
-            raise InputError("reconciler.yaml has never been valid; nothing can be done before")
+        assert loaded.configuration is not None  # see `proved`
         systems = {s.system.name: s for s in loaded.configuration.systems}
         if strange := set(only) - systems.keys():
             raise InputError(
                 f"there is no system {min(strange)!r}; write one of {', '.join(sorted(systems))}"
             )
         chosen = frozenset(only) or frozenset(systems)
-        found = claims(loaded.grants, loaded.bundles, loaded.directory, loaded.horizon)
         return cls(
             loaded,
             Connections(system for name, system in systems.items() if name in chosen),
-            tuple(c for c in found if c.entitlement.system in chosen),
+            authorised.only(chosen),
             now,
         )
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        return self.loaded.problems
+        return (*self.loaded.problems, *self.authorised.problems)
 
     @property
     def modes(self) -> dict[str, Mode]:
@@ -93,7 +93,7 @@ class Session:
 
     def look(self, progress: Progress) -> Situation:
         now, horizon = self.now, self.loaded.horizon
-        situation = look(self.claims, self.connections, now, horizon, progress)
+        situation = look(self.authorised.claims, self.connections, now, horizon, progress)
         return self._with_older(situation, situation.doubtful())
 
     def remembering(self, situation: Situation) -> Situation:
@@ -109,15 +109,49 @@ class Session:
         return remembered(situation, old, keys, self.connections)
 
     def plan(self, situation: Situation, released: frozenset[str] = frozenset()) -> Plan:
-        return draw_up(situation, self.connections, self.safety(released))
+        drawn = draw_up(situation, self.connections, self.safety(released))
+        found = self.authorised
+        return replace(
+            drawn,
+            unknown=tuple(sorted({*drawn.unknown, *found.unknown})),
+            unapproved=found.unapproved,
+            reviews=found.reviews,
+            notices=found.notices,
+        )
 
     def exit_code(self, plan: Plan, outcomes: Iterable[Outcome] = ()) -> int:
-        """The worst that happened: failed or unknown, wrong input, held back, nothing."""
+        """The worst that happened: failed or unknown, wrong input, held back, not approved,
+        nothing."""
         if plan.unknown or any(o.error for o in outcomes):
             return FAILED
         if self.problems:
             return WRONG_INPUT
-        return HELD if plan.held else 0
+        if plan.held:
+            return HELD
+        return UNAPPROVED if plan.unapproved else 0
+
+
+def proved(root: Path, now: datetime, progress: Progress = quiet) -> tuple[Loaded, Authorised]:
+    """The repository, and what of it was approved. A configuration that was not approved does not
+    count, so what it says of other files does not either: then all is read again without it."""
+    without: frozenset[str] = frozenset()
+    while True:
+        loaded = load(
+            root,
+            now,
+            cache=cache.folder(os.environ),
+            progress=lambda done, total: progress("checking files", done, total),
+            without=without,
+        )
+        if loaded.configuration is None:
+            for problem in loaded.problems:
+                click.echo(str(problem), err=True)
+            raise InputError("reconciler.yaml has never been valid; nothing can be done before")
+        asked = forges.asked(root, os.environ, os.environ.get(TRUST, ""))
+        authorised = authorise(loaded, now, asked)
+        if authorised.refused <= without:
+            return loaded, authorised
+        without |= authorised.refused
 
 
 def _tell_uncommitted(root: Path, commit: str) -> None:

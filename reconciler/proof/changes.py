@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 from reconciler.forge.base import Want
 from reconciler.model import ForgeKind, ForgeSettings, Unapproved, Version
@@ -131,7 +132,7 @@ class _Walk:
         for number, group in by_commit(self._events):
             trusts = changes.trusts(number)
             if not trusts and number > fetched:
-                fetched = self._fetch(changes, number)
+                fetched = self._fetch(changes, fetched)
             for event in group:
                 if trusts or self._approved(event, changes, today):
                     changes.standing.take(event)
@@ -141,7 +142,7 @@ class _Walk:
             if any(event.kind is Kind.CONFIGURATION for event in group):
                 _switch(changes, number, configuration(changes.standing.at(number), self._read))
         if changes.root is not None and fetched < self._last:
-            self._fetch(changes, max(fetched, changes.root, self._trusted) + 1)
+            self._fetch(changes, fetched)
         for space, rows in self._proved.items():
             self._memory.write(space, rows)
         return changes
@@ -161,15 +162,17 @@ class _Walk:
                     before = content.forge
         return tuple(found)
 
-    def _fetch(self, changes: Changes, number: int) -> int:
-        """Everything that will be wanted of the forge that counts from `number` on, at once.
-        Returns the last commit that it was fetched for."""
-        end = min((era for era in self._eras if era > number), default=self._last)
+    def _fetch(self, changes: Changes, fetched: int) -> int:
+        """Everything that will be wanted of the forge that counts now, after the commits that it
+        was `fetched` for, at once. Returns the last commit that it is fetched for now."""
+        assert changes.root is not None
+        start = max(fetched, changes.root, self._trusted) + 1
+        end = min((era for era in self._eras if era >= start), default=self._last)
         spaces = self._spaces(changes)
-        due = [e for e in self._events if number <= e.number <= end]
+        due = [e for e in self._events if start <= e.number <= end]
         self._known |= self._memory.read(spaces, [_key(e) for e in due]).keys()
         wants = [_want(e) for e in due if _key(e) not in self._known]
-        self._dossier.prefetch(changes.settings, [*wants, *self._extra(changes, number, end)])
+        self._dossier.prefetch(changes.settings, [*wants, *self._extra(changes, start, end)])
         return end
 
     def _approved(self, event: Event, changes: Changes, today: Roster | None) -> bool:
@@ -225,7 +228,9 @@ class Reading:
         missing = [id for id in ids if id not in self._found]
         if missing:
             self._found.update(dict.fromkeys(missing))
-            self._found.update({v.id: v for v in self.archive.versions(missing)})
+            for version in self.archive.versions(missing):
+                if isinstance(version.content, Content):
+                    self._found[version.id] = cast("Version[Content]", version)
 
     def __call__(self, id: int) -> Version[Content] | None:
         self.fetch([id])

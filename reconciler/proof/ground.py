@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from reconciler.model import Bundle, CatalogPage, DirectoryPage, PolicyPage, Version
+from reconciler.model import AfterReview, Bundle, CatalogPage, DirectoryPage, PolicyPage, Version
 from reconciler.policy.laws import Laws
 from reconciler.policy.roster import Roster
 from reconciler.repository.archive import Archive, Trace
 from reconciler.repository.configuration import Configuration
 from reconciler.repository.paths import Kind
 
-Content = Configuration | PolicyPage | CatalogPage | DirectoryPage | Bundle
+Content = Configuration | PolicyPage | CatalogPage | DirectoryPage | Bundle | AfterReview
 Read = Callable[[int], "Version[Content] | None"]
 """One content by the id of its trace; None where it is not valid."""
 
