@@ -79,6 +79,12 @@ def signed_in(world: World, login: str) -> ForgeWriter:
     return package.open_writer(world.settings, Credentials(token(login)))
 
 
+def signed_in_reader(world: World) -> ForgeReader:
+    """One that has asked nothing yet."""
+    package = bitbucket if isinstance(world.local, LocalCloudPulls) else bitbucket_dc
+    return package.open_reader(world.settings, Credentials(token()))
+
+
 @contextmanager
 def cloud(home: Path) -> Iterator[World]:
     book = Book(Repository(home / "access.git"), LOGINS, Ticks())

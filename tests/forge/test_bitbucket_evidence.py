@@ -13,7 +13,7 @@ from reconciler.model import Account
 from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.pulls.book import Strategy
 from reconciler.sandbox.pulls.repository import Identity
-from tests.forge.bitbucket_world import LOGINS, PATH, TEXT, WORLDS, World, words
+from tests.forge.bitbucket_world import LOGINS, PATH, TEXT, WORLDS, World, signed_in_reader, words
 
 
 @pytest.fixture(params=WORLDS)
@@ -278,6 +278,19 @@ def test_half_a_list_lets_nothing_be_concluded(world: World, match: str, kind: F
     world.fail(f"GET {match}", kind)
     with pytest.raises(ForgeError):
         world.evidence(merged)
+
+
+def test_a_file_is_only_missing_where_its_commit_is_there(world: World) -> None:
+    """404 is said of a commit that cannot be read as well: of that nothing is known."""
+    number = world.request()
+    head = world.book.pulls[number].head
+    merged = world.book.merge("bob", number)
+    world.fail("GET *alice.yaml", status=404)
+    assert [c.blob for c in world.proof(merged).contents] == [""]
+    world.fail(f"GET *commit*/{head}", status=404)
+    fresh = signed_in_reader(world)
+    with pytest.raises(ForgeError, match="can no longer be read"):
+        list(fresh.evidence([world.want(merged)]))
 
 
 def test_half_a_file_lets_nothing_be_concluded(world: World) -> None:

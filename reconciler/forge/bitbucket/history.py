@@ -75,12 +75,10 @@ def co_authors(message: str) -> tuple[Account, ...]:
 
 def distinct(accounts: Iterable[Account]) -> tuple[Account, ...]:
     """Each once, as first met. Who is known by e-mail address only is compared by that."""
-    return tuple(
-        {
-            account.id or (account.email or account.login): account
-            for account in reversed(tuple(accounts))
-        }.values()
-    )[::-1]
+    found: dict[str, Account] = {}
+    for account in accounts:
+        found.setdefault(account.id or account.email or account.login, account)
+    return tuple(found.values())
 
 
 def gathered(

@@ -52,7 +52,7 @@ class Shapes:
 
     def pull(self, pull: Pull) -> dict[str, Any]:
         logins = {*pull.words, *(member.login for member in pull.reviewers)}
-        merged = {"type": "commit", "hash": pull.merged[:_SHORT]} if pull.merged else None
+        merged = {"hash": pull.merged[:_SHORT]} if pull.merged else None
         return {
             **self.reference(pull),
             "state": state(pull),
@@ -75,7 +75,7 @@ class Shapes:
     def _end(self, branch: str, commit: str) -> dict[str, Any]:
         return {
             "branch": {"name": branch},
-            "commit": {"type": "commit", "hash": commit[:_SHORT]},
+            "commit": {"hash": commit[:_SHORT]},
             "repository": {"type": "repository", "full_name": self.repository},
         }
 
@@ -120,7 +120,7 @@ def comment(said: Comment) -> dict[str, Any]:
         "type": "pullrequest_comment",
         "id": said.number,
         "user": account(said.who),
-        "content": {"type": "rendered", "raw": said.text, "markup": "markdown"},
+        "content": {"raw": said.text, "markup": "markdown"},
         "deleted": said.deleted,
     }
 

@@ -142,6 +142,9 @@ class LocalDcPulls:
         body, me = _body(request), self._me(request)
         branch = str(body["fromRef"]["id"]).removeprefix("refs/heads/")
         into = str(body["toRef"]["id"]).removeprefix("refs/heads/")
+        if not self.book.repository.head(branch):
+            what = f"Branch {branch} does not exist"
+            raise Refusal(404, what, f"{_NAME}repository.NoSuchBranchException")
         for pull in self.book.pulls.values():
             if (pull.branch, pull.into, pull.merged) == (branch, into, ""):
                 raise Refusal(
