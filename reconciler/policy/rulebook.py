@@ -1,6 +1,7 @@
 """All rules in the order in which they are asked, and whether one matches a case. Decides nothing.
 
-Forbid rules come first, then permit rules; within each, pages by path and rules as they stand.
+Forbid rules come first, then permit rules; within each, pages as they are given and rules as they
+stand.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _FITS = Fit(True)
 
 class Rulebook:
     def __init__(self, pages: Iterable[PolicyPage], catalog: Catalog, roster: Roster) -> None:
-        said = [rule for page in sorted(pages, key=lambda p: p.path) for rule in page.rules]
+        said = [rule for page in pages for rule in page.rules]
         forbids = [rule for rule in said if rule.effect is Effect.FORBID]
         self.rules = (*forbids, *(rule for rule in said if rule.effect is Effect.PERMIT))
         self.forbids = (1 << len(forbids)) - 1

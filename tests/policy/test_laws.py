@@ -110,6 +110,7 @@ MISSES = [
     Match(paths=("grants/other/**",)),
     Match(paths=("grants/*",)),
     Match(paths=("Grants/**",)),
+    Match(paths=("grants/*/A.yaml",)),
     Match(tags=(("env", "prod"), ("team", "web"))),
     Match(classification=("public",)),
     Match(subjects=("service",)),
@@ -234,6 +235,11 @@ def test_a_forbid_with_holds_needs_both_sides() -> None:
     assert decided(APART, permit(), entitlement=READ, holds=(AUDIT,)).permitted
     elsewhere = replace(AUDIT, system="gcp")
     assert decided(APART, permit(), entitlement=ADMIN, holds=(elsewhere,)).permitted
+
+
+def test_each_forbid_asks_for_what_it_says_itself() -> None:
+    other = forbid("other", Match(roles=("Admin",)), holds=(Match(roles=("Billing",)),))
+    assert decided(other, APART, permit(), entitlement=ADMIN, holds=(AUDIT,)).rule == "apart"
 
 
 def test_what_is_held_is_known_by_the_catalog() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.model import (
     Bundle,
@@ -92,3 +95,86 @@ def test_an_item_for_another_account_is_another_item() -> None:
     item = Item(Entitlement("aws", "k", "r", "a"), "user/alice")
     left = narrowed_bundle(Bundle("b", (item,)), Bundle("b", (replace(item, account="user/eve"),)))
     assert left.access == ()
+
+
+# Whatever the pages are
+
+
+def few_of(of: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(of, max_size=3, unique=True).map(tuple)
+
+
+few = st.sampled_from("abc")
+statuses = st.sampled_from(Status)
+people = st.lists(
+    st.builds(Person, few, status=statuses, groups=few_of(st.sampled_from("gh")), manager=few),
+    max_size=3,
+    unique_by=lambda person: person.id,
+).map(tuple)
+group_lists = st.lists(
+    st.builds(Group, st.sampled_from("gh"), few_of(few)),
+    max_size=2,
+    unique_by=lambda group: group.id,
+).map(tuple)
+services = st.lists(st.builds(Service, few), max_size=2, unique_by=lambda service: service.id).map(
+    tuple
+)
+pages = st.builds(DirectoryPage, people, group_lists, services)
+ORDER = [Status.ACTIVE, Status.SUSPENDED, Status.LEFT]
+
+
+def memberships(page: DirectoryPage) -> set[tuple[str, str]]:
+    said = {(person.id, group) for person in page.people for group in person.groups}
+    return said | {(member, group.id) for group in page.groups for member in group.members}
+
+
+IDS: list[Callable[[DirectoryPage], set[str]]] = [
+    lambda page: {person.id for person in page.people},
+    lambda page: {group.id for group in page.groups},
+    lambda page: {service.id for service in page.services},
+]
+
+
+@given(pages, pages)
+def test_a_narrowed_page_has_nothing_that_either_lacks(
+    before: DirectoryPage, after: DirectoryPage
+) -> None:
+    left = narrowed_page(before, after)
+    for ids in IDS:
+        assert ids(left) == ids(before) & ids(after)
+    assert memberships(left) <= memberships(before) & memberships(after)
+    for person in left.people:
+        versions = [p for page in (before, after) for p in page.people if p.id == person.id]
+        assert ORDER.index(person.status) == max(ORDER.index(p.status) for p in versions)
+        assert person.manager == versions[0].manager
+
+
+@given(pages, pages)
+def test_narrowing_loses_no_membership_of_who_stays(
+    before: DirectoryPage, after: DirectoryPage
+) -> None:
+    left = narrowed_page(before, after)
+    stay = {person.id for person in left.people}, {group.id for group in left.groups}
+    kept = {
+        m for m in memberships(before) & memberships(after) if m[0] in stay[0] and m[1] in stay[1]
+    }
+    assert kept <= memberships(left)
+
+
+@given(pages)
+def test_narrowing_to_the_same_changes_nothing(page: DirectoryPage) -> None:
+    assert narrowed_page(page, page) == page
+
+
+entitlements = st.builds(Entitlement, st.just("aws"), st.just("k"), st.just("r"), few)
+items = st.lists(st.builds(Item, entitlements, st.sampled_from(["", "user/a"])), max_size=4).map(
+    tuple
+)
+
+
+@given(items, items)
+def test_a_narrowed_bundle_has_nothing_that_either_lacks(
+    before: tuple[Item, ...], after: tuple[Item, ...]
+) -> None:
+    left = narrowed_bundle(Bundle("b", before), Bundle("b", after))
+    assert set(left.access) == set(before) & set(after)
