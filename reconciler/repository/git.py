@@ -77,7 +77,7 @@ class Git:
         """The answer on stdout; InputError with git's own words when it says no."""
         done = self._run(arguments)
         if done.returncode:
-            raise InputError(f"git {arguments[0]} failed in {self.root}: {_words(done.stderr)}")
+            raise InputError(f"git {arguments[0]} failed in {self.root}: {words_of(done.stderr)}")
         return done.stdout
 
     def says(self, *arguments: str) -> str | None:
@@ -182,7 +182,7 @@ class Git:
             yield from _commits(_tokens(process))
             said = process.stderr.read() if process.stderr else b""
         if process.returncode:
-            raise InputError(f"git log failed in {self.root}: {_words(said)}")
+            raise InputError(f"git log failed in {self.root}: {words_of(said)}")
 
     def _run(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
         command = ["git", "-C", str(self.root), *arguments]
@@ -220,7 +220,7 @@ def at(root: Path) -> Git:
         "rev-parse", "--is-inside-work-tree", "--is-shallow-repository", "--show-cdup"
     )
     if inside is None:
-        why = _words(git._run(("rev-parse", "--git-dir")).stderr)
+        why = words_of(git._run(("rev-parse", "--git-dir")).stderr)
         raise InputError(f"{root.resolve()} is no git repository: {why}")
     lines = inside.split("\n")
     if "true" in lines[1:2]:
@@ -298,8 +298,10 @@ def environment() -> dict[str, str]:
     return kept | _ENVIRONMENT
 
 
-def _words(stderr: bytes) -> str:
-    lines = os.fsdecode(stderr).strip().splitlines()
+def words_of(stderr: bytes) -> str:
+    """The first line that git says beside its hints."""
+    said = os.fsdecode(stderr).strip().splitlines()
+    lines = [line for line in said if not line.startswith("hint: ")]
     return lines[0].removeprefix("fatal: ") if lines else "it does not say why"
 
 

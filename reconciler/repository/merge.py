@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from reconciler.errors import InputError
-from reconciler.repository.git import Git, at, environment
+from reconciler.repository.git import Git, at, environment, words_of
 from reconciler.repository.words import printable
 
 _NOBODY = {"NAME": "access-reconciler", "EMAIL": "access-reconciler@example.com"}
@@ -30,6 +30,7 @@ _NO_CONFIGURATION = {
     "GIT_TEMPLATE_DIR": "",
 }
 _FEW = 5
+_ROLES = ("AUTHOR", "COMMITTER")
 
 
 @contextmanager
@@ -101,12 +102,7 @@ class _Aside:
         )
 
     def error(self, asked: str, done: subprocess.CompletedProcess[bytes]) -> InputError:
-        said = os.fsdecode(done.stderr).strip().splitlines()
-        old = any(line.startswith("usage:") for line in said)
-        why = (
-            "git is too old; install 2.38 or later" if old else (said or ["it does not say why"])[0]
-        )
-        return InputError(f"git {asked} failed: {why.removeprefix('fatal: ')}")
-
-
-_ROLES = ("AUTHOR", "COMMITTER")
+        why = words_of(done.stderr)
+        if why.startswith("usage: "):
+            why = "git is too old; install 2.38 or later"
+        return InputError(f"git {asked} failed: {why}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reconciler.repository.configuration import FILE
 from reconciler.repository.git import at
+from reconciler.repository.paths import FOLDERS
 
-_FILES = ("grants", "standing", "bundles", "directory", "reconciler.yaml")
+_FILES = (*FOLDERS, FILE)
 
 
 def uncommitted(root: Path) -> tuple[str, ...]:
