@@ -11,7 +11,7 @@ from itertools import islice
 
 from reconciler.errors import Problem
 from reconciler.model import CatalogPage, Effect, Entitlement, PolicyPage, Rule, Status
-from reconciler.policy import globs, limits, sources
+from reconciler.policy import globs, limits
 from reconciler.policy.case import Case, ResourceFacts, SubjectFacts
 from reconciler.policy.catalog import Catalog
 from reconciler.policy.cel import Facts
@@ -19,6 +19,7 @@ from reconciler.policy.matching import bits
 from reconciler.policy.roster import Roster
 from reconciler.policy.rulebook import Rulebook
 from reconciler.policy.ruling import Need, Ruling
+from reconciler.policy.sources import Asked
 from reconciler.policy.words import moment, what
 
 __all__ = ["Laws", "Need", "Ruling"]
@@ -31,7 +32,7 @@ class Laws:
         self, policies: Iterable[PolicyPage], catalog: Iterable[CatalogPage], roster: Roster
     ) -> None:
         pages = sorted(policies, key=lambda p: p.path)
-        self.roster = roster
+        self.roster, self._asked = roster, Asked(roster)
         self._catalog = Catalog(catalog)
         self.book = Rulebook(pages, self._catalog, roster)
         self._changes = [change for page in pages for change in page.changes]
@@ -72,7 +73,7 @@ class Laws:
         no rule covers it, so nobody may change it."""
         for rule in self._changes:
             if any(globs.path(glob)(path) for glob in rule.paths):
-                return rule.name, sources.needs(rule.approvals, "", "", self.roster)
+                return rule.name, self._asked.needs(rule.approvals)
         return None
 
     def problems(self, now: datetime) -> tuple[Problem, ...]:
@@ -115,7 +116,7 @@ class Laws:
             True,
             rule.name,
             (f"rule `{rule.name}` permits it",),
-            sources.needs(asked, owner, manager, self.roster),
+            self._asked.needs(asked, owner, manager),
             break_glass=rule.break_glass,
             notify=rule.notify,
             automatic=waived,

@@ -10,11 +10,30 @@ from reconciler.policy.ruling import Need
 from reconciler.policy.words import listed
 
 
-def needs(
-    approvals: Iterable[Approvals], owner: str, manager: str, roster: Roster
-) -> tuple[Need, ...]:
-    """`owner` of the resource and `manager` of the subject, "" where nobody is named."""
-    return tuple(_need(each, owner, manager, roster) for each in approvals if each.count > 0)
+class Asked:
+    """What approvals ask for in one directory. Each is worked out once."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+        self._known: dict[tuple[Approvals, str, str], Need] = {}
+
+    def needs(
+        self, approvals: Iterable[Approvals], owner: str = "", manager: str = ""
+    ) -> tuple[Need, ...]:
+        """`owner` of the resource and `manager` of the subject, "" where nobody is named."""
+        return tuple(self._need(each, owner, manager) for each in approvals if each.count > 0)
+
+    def _need(self, approvals: Approvals, owner: str, manager: str) -> Need:
+        source = approvals.source
+        key = approvals, owner if source.owner else "", manager if source.manager else ""
+        need = self._known.get(key)
+        if need is None:
+            found = people(source, owner, manager, self._roster)
+            words = f"{approvals.count} of {listed(_named(source, owner, manager))}"
+            if not found:
+                words += ", and nobody active is meant by that"
+            need = self._known[key] = Need(approvals.count, found, words)
+        return need
 
 
 def people(source: Source, owner: str, manager: str, roster: Roster) -> frozenset[str]:
@@ -26,15 +45,6 @@ def people(source: Source, owner: str, manager: str, roster: Roster) -> frozense
     if source.manager and manager and (person := _active(manager, roster)):
         found.add(person.id)
     return frozenset(found)
-
-
-def _need(approvals: Approvals, owner: str, manager: str, roster: Roster) -> Need:
-    source = approvals.source
-    found = people(source, owner, manager, roster)
-    words = f"{approvals.count} of {listed(_named(source, owner, manager))}"
-    if not found:
-        words += ", and nobody active is meant by that"
-    return Need(approvals.count, found, words)
 
 
 def _named(source: Source, owner: str, manager: str) -> Iterator[str]:
