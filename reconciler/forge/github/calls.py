@@ -54,8 +54,9 @@ class Calls:
 
     def ask(self, action: str, document: str, variables: Mapping[str, object]) -> Any:
         """The `data` of a GraphQL answer. An answer with errors in it is none, whatever else it
-        holds. `owner` and `name` are among the variables already."""
-        given = {"owner": self.owner, "name": self.name, **variables}
+        holds. `$owner` and `$name` are given to every document that declares them."""
+        where = {"owner": self.owner, "name": self.name} if "$owner" in document else {}
+        given = {**where, **variables}
         body = {"query": document, "variables": given}
         try:
             answer = self.session.send(action, "POST", self.graphql, body).body

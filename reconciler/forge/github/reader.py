@@ -12,11 +12,12 @@ from reconciler.forge.github.calls import Calls, TooMuch
 from reconciler.forge.github.documents import Paths
 from reconciler.forge.github.facts import pull_request
 from reconciler.forge.github.nodes import Page, SeenPull
-from reconciler.forge.github.whole import Rest, Untold, is_whole
+from reconciler.forge.github.whole import Rest, Untold, is_whole, told
 from reconciler.forge.session import shaped
 from reconciler.model import Evidence, ForgeSettings, PullRequest
 
 BATCH = 50  # wants in one call
+_NONE: Page[SeenPull] = Page((), "", 0)
 
 Files = tuple[str, ...]
 Batch = Sequence[Want]
@@ -69,12 +70,12 @@ class GithubReader:
         what = f"read what brought {len(asked)} commits in"
         document = documents.evidence(asked, paths)
         data = self._calls.ask(what, document, {**variables, **paths.variables})
-        found = []
+        found: list[tuple[tuple[Want, ...], Page[SeenPull]]] = []
         with shaped(what):
             for i, (commit, files) in enumerate(asked):
                 node = data["repository"][f"c{i}"]
                 if node is None:  # GitHub has no such commit, so nothing on it proves anything
-                    found.append((groups[i], Page[SeenPull]((), "", 0)))
+                    found.append((groups[i], _NONE))
                     continue
                 if node["oid"] != commit:
                     raise ValueError(f"asked for {commit}, told of {node['oid']}")
@@ -86,16 +87,14 @@ class GithubReader:
 
     def _all(self, commit: str, pulls: Page[SeenPull], files: Files) -> Iterator[SeenPull]:
         """Those that count, from this page and the further ones."""
-        paths = Paths(files)
-        while True:
-            yield from (pull for pull in pulls.rows if self._counts(pull))
-            if not pulls.more:
-                return
-            what = f"read what brought {commit} in"
+        what, paths = f"read what brought {commit} in", Paths(files)
+        while pulls.more:
             asked = {"oid": commit, "after": pulls.more, **paths.variables}
             data = self._calls.ask(what, documents.more_pulls(files, paths), asked)
             with shaped(what):
-                pulls = nodes.pulls(data["repository"]["object"], files, paths)
+                pulls = pulls.then(nodes.pulls(data["repository"]["object"], files, paths))
+        told(what, "pull requests", pulls)
+        return (pull for pull in pulls.rows if self._counts(pull))
 
     def _counts(self, pull: SeenPull) -> bool:
         ours = f"{self._calls.owner}/{self._calls.name}".casefold()

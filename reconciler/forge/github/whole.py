@@ -29,6 +29,16 @@ def is_whole(pull: SeenPull) -> bool:
     return pull.tip == pull.head and not any(more) and not any(authors)
 
 
+def told(action: str, rows: str, page: Page[T]) -> None:
+    """GitHub lists 250 commits of a pull request, and counts the others. Raises Untold."""
+    if len(page.rows) < page.total:
+        raise Untold(
+            action,
+            f"it has {page.total} {rows}, of which GitHub tells {len(page.rows)}: what the others "
+            "say cannot be known; have the same change merged in a smaller pull request",
+        )
+
+
 @dataclass(slots=True)
 class Rest:
     """Commits are remembered: with rebase merges, many commits share one pull request."""
@@ -46,13 +56,11 @@ class Rest:
                 events=self._events(pull),
                 contents=self._contents(pull, wanted),
             )
-        told, number = len(pull.commits.rows), pull.number
-        if told < pull.commits.total:
-            raise Untold(
-                f"read pull request #{number}",
-                f"it has {pull.commits.total} commits, of which GitHub tells {told}: who wrote the "
-                "others cannot be known; have the same change merged with fewer commits",
-            )
+        what = f"read pull request #{pull.number}"
+        told(what, "reviews", pull.reviews)
+        told(what, "commits", pull.commits)
+        for commit in pull.commits.rows:
+            told(what, f"authors of {commit.oid}", commit.authors)
         return pull
 
     def _reviews(self, pull: SeenPull, wanted: tuple[str, ...]) -> Page[SeenReview]:

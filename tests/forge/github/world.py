@@ -1,4 +1,5 @@
-"""A local GitHub with a clock of its own, and a reader and writer on it."""
+"""A local GitHub with a clock of its own, and a reader and writer on it. Every exchange of every test
+is held against GitHub's descriptions."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from reconciler.forge.github import open_reader, open_writer
 from reconciler.forge.session import Patience
 from reconciler.model import Evidence, ForgeKind, ForgeSettings, PullRequest
 from reconciler.sandbox.faults import Fault, FaultKind, Faults
-from reconciler.sandbox.github import LocalGithub
+from tests.forge.github.described import RecordedGithub, check
 
 FAST = Patience(tries=2, factor=0.0, longest=2.0, timeout=10.0)
 GRANT = "grants/alice.yaml"
@@ -32,7 +33,8 @@ class World:
     def __init__(self, home: Path) -> None:
         self.faults = Faults()
         self.clock = Ticking()
-        self.github = LocalGithub(clock=self.clock)
+        self.github = RecordedGithub(clock=self.clock)
+        self.github.exchanges = []
         served = self.github.start(self.faults, home)
         self.url = served.settings["url"]
         self.token = served.env["GITHUB_TOKEN"]
@@ -82,6 +84,8 @@ def made(home: Path) -> Iterator[World]:
     world = World(home)
     yield world
     world.github.stop()
+    for exchange in world.github.exchanges:
+        check(exchange)
 
 
 def logins(accounts: Sequence[object]) -> list[str]:
