@@ -16,6 +16,8 @@ from typing import Any
 
 import click
 
+from reconciler.cli.sandbox_pull import pull
+from reconciler.cli.sandbox_shared import HOME, columns, home_option
 from reconciler.errors import InputError
 from reconciler.sandbox import background
 from reconciler.sandbox.faults import Fault, FaultKind
@@ -25,26 +27,17 @@ from reconciler.sandbox.systems import served
 
 Function = Callable[..., Any]
 
-_HOME = Path(".sandbox")
-
-
-def _home_option(function: Function) -> Function:
-    return click.option(
-        "--home",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=_HOME,
-        show_default=True,
-        envvar=HOME_VARIABLE,
-        show_envvar=True,
-        help="Where it keeps its files.",
-    )(function)
-
 
 def _what_to_serve(function: Function) -> Function:
     function = click.argument("systems", nargs=-1, metavar="[SYSTEMS]...")(function)
+    function = click.option(
+        "--forge",
+        is_flag=True,
+        help="Also a local GitHub that hosts the access repository, and proof of approvals.",
+    )(function)
     return click.option(
         "--port", type=click.IntRange(0, 65000), default=0, help="The first port; 0: any free ones."
-    )(_home_option(function))
+    )(home_option(function))
 
 
 @click.group(invoke_without_command=True)
@@ -64,13 +57,17 @@ def command(ctx: click.Context) -> None:
         ctx.invoke(serve)
 
 
+command.add_command(pull)
+
+
 @command.command()
 @_what_to_serve
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)
 def serve(
-    home: Path = _HOME,
+    home: Path = HOME,
     port: int = 0,
     systems: Sequence[str] = (),
+    forge: bool = False,
     until_stdin_closes: bool = False,
 ) -> None:
     """Serve SYSTEMS (all by default) until Ctrl-C.
@@ -83,7 +80,7 @@ def serve(
         signal.signal(number, lambda *_: over.set())
     if until_stdin_closes:
         threading.Thread(target=_set_at_end_of_stdin, args=(over,), daemon=True).start()
-    with Sandbox(home, systems, port) as running:
+    with Sandbox(home, systems, port, hosted=forge) as running:
         _tell(running)
         click.echo("Ctrl-C ends it.")
         over.wait()
@@ -91,28 +88,28 @@ def serve(
 
 @command.command()
 @_what_to_serve
-def start(home: Path, port: int, systems: Sequence[str]) -> None:
+def start(home: Path, port: int, systems: Sequence[str], forge: bool) -> None:
     """Serve SYSTEMS in the background, and return when they answer.
 
     \b
     Example: reconciler sandbox start --port 8400
     """
-    running = background.start(home, systems, port)
+    running = background.start(home, systems, port, hosted=forge)
     _tell(running)
-    usual = home.resolve() == Path(os.environ.get(HOME_VARIABLE) or _HOME).resolve()
+    usual = home.resolve() == Path(os.environ.get(HOME_VARIABLE) or HOME).resolve()
     where = "" if usual else f" --home {shlex.quote(str(home))}"
     click.echo(f"Process {running.pid}; `reconciler sandbox stop{where}` ends it.")
 
 
 @command.command()
-@_home_option
+@home_option
 def stop(home: Path) -> None:
     """End the sandbox that runs in the background."""
     click.echo(f"Stopped process {background.stop(home)}.")
 
 
 @command.command()
-@_home_option
+@home_option
 @click.option("--system", metavar="SYSTEM", default="", help="Only this one.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def show(home: Path, system: str, form: str) -> None:
@@ -122,7 +119,7 @@ def show(home: Path, system: str, form: str) -> None:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
     heads = ("SYSTEM", "RESOURCE", "ROLE", "PRINCIPAL", "UNTIL", "MARKER")
-    _print_columns(
+    columns(
         heads,
         [(r.system, r.resource, r.role, r.principal, r.until, r.marker) for r in rows],
     )
@@ -141,7 +138,7 @@ def show(home: Path, system: str, form: str) -> None:
 @click.option("--empty", "cut", flag_value="empty", help="Answer a list with a page without rows.")
 @click.option("--times", type=click.IntRange(1), default=1, help="How many calls it hits.")
 @click.option("--skip", type=click.IntRange(0), default=0, help="How many calls pass before.")
-@_home_option
+@home_option
 def fault(
     home: Path,
     system: str,
@@ -174,7 +171,7 @@ def fault(
 
 
 @command.command()
-@_home_option
+@home_option
 @click.option("--system", metavar="SYSTEM", default="", help="Only this one.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("--count", is_flag=True, help="How often each call came, instead of each in turn.")
@@ -185,13 +182,13 @@ def calls(home: Path, system: str, form: str, count: bool) -> None:
         click.echo(json.dumps([asdict(call) for call in seen], indent=2))
     elif count:
         counted = Counter((c.system, c.call) for c in seen).most_common()
-        _print_columns(("COUNT", "SYSTEM", "CALL"), [(str(n), s, c) for (s, c), n in counted])
+        columns(("COUNT", "SYSTEM", "CALL"), [(str(n), s, c) for (s, c), n in counted])
     else:
-        _print_columns(("SYSTEM", "CALL", "FAULT"), [(c.system, c.call, c.fault) for c in seen])
+        columns(("SYSTEM", "CALL", "FAULT"), [(c.system, c.call, c.fault) for c in seen])
 
 
 @command.command()
-@_home_option
+@home_option
 def reset(home: Path) -> None:
     """Put every local system back to how it was seeded.
 
@@ -208,15 +205,7 @@ def _set_at_end_of_stdin(over: threading.Event) -> None:
 
 def _tell(running: Running) -> None:
     click.echo("Local systems, with throw-away credentials:")
-    _print_columns((), [(f"  {name}", key, value) for name, key, value in running.endpoints])
+    columns((), [(f"  {name}", key, value) for name, key, value in running.endpoints])
     env, access = (os.path.relpath(path) for path in (running.env_file, running.access))
     click.echo(f"Access repository: {access}")
     click.echo(f"Try: source {env} && cd {access} && reconciler plan")
-
-
-def _print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    lines = [heads, *rows] if heads else rows
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for i, line in enumerate(lines):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.secho(text.rstrip(), dim=bool(heads) and i == 0)

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,36 @@ from reconciler.templates import Forge, Project, access_repository, editor_schem
 
 _HEAD = "# Written by `reconciler sandbox`. The systems are local, and all in `mode: enforce`.\n"
 _LOCAL = "127.0.0.1:"  # an address of ours has it
+_FORGE = "forge"  # the key of reconciler.yaml, and of an account in directory/
+
+# Who approves, where there is a forge to prove it. No local system knows these groups.
+_POLICY = """\
+# Who may have what, and who must approve: any rule that forbids, then the first that permits.
+rules:
+  - forbid: nobody-administers-payments
+    match: {resources: ["*payments*"], roles: ["*admin*", "roles/owner", Owner]}
+    reason: Payments are administered by the platform team's own pipeline
+
+  - permit: payments-emergency            # at once and for two hours; somebody looks afterwards
+    match: {paths: ["grants/break-glass/**"], groups: [payments-oncall]}
+    require: {reason: 20}
+    break_glass:
+      serves: {groups: [payments-oncall]}
+      max_duration: 2h
+      wakes: [payments-leads]
+      review: {groups: [auditors], within: 3d}
+
+  - permit: payments-work                 # everything else of payments: one lead, at most a week
+    match: {paths: ["grants/payments/**"]}
+    max_duration: 7d
+    approvals: [{count: 1, groups: [payments-leads]}]
+
+changes:
+  - change: rules-people-and-configuration
+    paths: [policies/**, directory/**, bundles/**, catalog/**, reviews/**, reconciler.yaml]
+    approvals: [{count: 1, groups: [access-admins]}]
+"""
+_APPROVERS = {"payments-leads": ("carol", "dave"), "access-admins": ("frank", "grace")}
 _AUTHOR = ("-c", "user.name=reconciler sandbox", "-c", "user.email=sandbox@example.com")
 # Nothing of the person's own git set-up may sign, hook or rename what is made here.
 _PLAIN = (
@@ -34,7 +65,18 @@ _PLAIN = (
 )
 
 
-def write_access_repository(path: Path, served: Mapping[str, Served]) -> None:
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """A local forge that will serve the repository: its settings for reconciler.yaml, and the
+    account there of each person of the organisation."""
+
+    settings: Mapping[str, str]
+    accounts: Mapping[str, str]
+
+
+def write_access_repository(
+    path: Path, served: Mapping[str, Served], hosting: Hosting | None = None
+) -> None:
     """Make it with its first commit; or, where it is, tell it the new addresses.
 
     What a person edited in reconciler.yaml stays as it is, but for the addresses. Raises
@@ -42,19 +84,24 @@ def write_access_repository(path: Path, served: Mapping[str, Served]) -> None:
     """
     configuration = path / "reconciler.yaml"
     copy = path.parent / "reconciler.yaml.written"
-    text = _configuration({name: one.settings for name, one in served.items()})
+    forge = {_FORGE: Served(hosting.settings)} if hosting else {}
+    text = _configuration({name: one.settings for name, one in served.items()}, hosting)
     if not path.exists():
-        _make(path, served, text)
+        _make(path, served, text, hosting)
     elif configuration.read_text() != text:
         written = copy.read_text() if copy.exists() else ""
         if configuration.read_text() == written:
             configuration.write_text(text)
             _commit_configuration(path)
         else:
-            before: dict[str, Any] = (yaml.safe_load(written) or {}).get("systems", {})
-            _move(path, _moves(before, served), served)
+            said: dict[str, Any] = yaml.safe_load(written) or {}
+            before: dict[str, Any] = said.get("systems", {})
+            moves = _moves(before | {_FORGE: said.get(_FORGE, {})}, {**served, **forge})
+            _move(path, moves, served)
             # Those that are not served this time may come back, and move then.
-            text = _configuration(before | {name: one.settings for name, one in served.items()})
+            text = _configuration(
+                before | {name: one.settings for name, one in served.items()}, hosting
+            )
     copy.write_text(text)
 
 
@@ -109,7 +156,9 @@ def _commit_configuration(path: Path) -> None:
     _git(path, "commit", "-q", "-m", "The local systems moved", "--", "reconciler.yaml")
 
 
-def _make(path: Path, served: Mapping[str, Served], configuration: str) -> None:
+def _make(
+    path: Path, served: Mapping[str, Served], configuration: str, hosting: Hosting | None
+) -> None:
     """Beside its place, so that what is in its place is always whole."""
     draft = path.with_name(path.name + ".new")
     shutil.rmtree(draft, ignore_errors=True)
@@ -117,8 +166,12 @@ def _make(path: Path, served: Mapping[str, Served], configuration: str) -> None:
     files = access_repository("acme", Forge.GITHUB, tuple(served), project) + editor_schemas()
     texts = {file.path: file.text for file in files} | {
         "reconciler.yaml": configuration,
-        "directory/people.yaml": _directory(tuple(served)),
+        "directory/people.yaml": _directory(tuple(served), hosting),
     }
+    if hosting is None:
+        texts = {name: text for name, text in texts.items() if not name.startswith("policies/")}
+    else:
+        texts["policies/payments.yaml"] = _POLICY
     for name, text in texts.items():
         (draft / name).parent.mkdir(parents=True, exist_ok=True)
         (draft / name).write_text(text)
@@ -128,37 +181,42 @@ def _make(path: Path, served: Mapping[str, Served], configuration: str) -> None:
     draft.rename(path)
 
 
-def _configuration(settings: Mapping[str, Mapping[str, Any]]) -> str:
+def _configuration(
+    settings: Mapping[str, Mapping[str, Any]], hosting: Hosting | None = None
+) -> str:
     systems = {name: {**own, "mode": "enforce"} for name, own in settings.items()}
-    return _HEAD + "\n" + _yaml({"systems": systems})
+    forge = {_FORGE: dict(hosting.settings)} if hosting else {}
+    return _HEAD + "\n" + _yaml({"systems": systems, **forge})
 
 
-def _directory(systems: tuple[str, ...]) -> str:
+def _directory(systems: tuple[str, ...], hosting: Hosting | None) -> str:
     """The seeded organisation, with the accounts that a system cannot be asked for."""
+    approvers = _APPROVERS if hosting else {}
     page: dict[str, list[dict[str, Any]]] = {
         "people": [
             {
                 "id": person.email,
                 "name": person.login.title(),
                 "manager": "grace@example.com",
-                "accounts": _accounts(systems, person.login),
+                "accounts": _accounts(systems, person.login, hosting),
             }
             for person in PEOPLE
         ],
         "groups": [
             {"id": group, "members": [f"{login}@example.com" for login in members]}
-            for group, members in GROUPS.items()
+            for group, members in {**GROUPS, **approvers}.items()
         ],
         "services": [
-            {"id": service, "accounts": _accounts(systems, service)} for service in SERVICES
+            {"id": service, "accounts": _accounts(systems, service, None)} for service in SERVICES
         ],
     }
     kept = {key: [_without_empty(row) for row in rows] for key, rows in page.items()}
     return _HEAD + "\n" + _yaml(kept)
 
 
-def _accounts(systems: tuple[str, ...], login: str) -> dict[str, str]:
+def _accounts(systems: tuple[str, ...], login: str, hosting: Hosting | None) -> dict[str, str]:
     known = {system: account(system, login) for system in systems}
+    known[_FORGE] = hosting.accounts[login] if hosting else ""
     return {system: name for system, name in known.items() if name}
 
 
@@ -186,3 +244,14 @@ def _git(path: Path, *arguments: str) -> str:
     if done.returncode:
         raise InputError(f"git {arguments[0]} failed in {path}: {done.stderr.strip()}")
     return done.stdout
+
+
+def host(path: Path, remote: Path) -> str:
+    """Make `remote` the origin of the repository, and say which commit its main line is at."""
+    if "origin" in _git(path, "remote").split():
+        _git(path, "remote", "set-url", "origin", str(remote))
+    else:
+        _git(path, "remote", "add", "origin", str(remote))
+    _git(path, "fetch", "-q", "origin")
+    _git(path, "branch", "-q", "--set-upstream-to=origin/main", "main")
+    return _git(path, "rev-parse", "main").strip()

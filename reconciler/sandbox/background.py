@@ -22,9 +22,10 @@ from reconciler.sandbox.systems import chosen
 
 START_LIMIT = 60.0  # seconds until it must answer
 STOP_LIMIT = 20.0
+_FORGE = ("--forge",)
 
 
-def start(home: Path, names: Sequence[str] = (), port: int = 0) -> Running:
+def start(home: Path, names: Sequence[str] = (), port: int = 0, *, hosted: bool = False) -> Running:
     """Start one that outlives this process, and wait until it answers.
 
     Raises InputError if one runs there already, ReconcilerError (with the end of its log) if it
@@ -34,7 +35,7 @@ def start(home: Path, names: Sequence[str] = (), port: int = 0) -> Running:
     names = chosen(names)
     with held(home):
         pass  # says whether somebody is there; the child takes the lock itself
-    child = _launch(home, names, port, stdin=DEVNULL, extra=())
+    child = _launch(home, names, port, stdin=DEVNULL, extra=_FORGE[:hosted])
     try:
         running = _until_it_answers(home, child)
     except BaseException:
@@ -63,13 +64,14 @@ def stop(home: Path) -> int:
 
 
 @contextmanager
-def child(home: Path, names: Sequence[str] = ()) -> Iterator[Running]:
+def child(home: Path, names: Sequence[str] = (), *, hosted: bool = False) -> Iterator[Running]:
     """One for the time of a `with` block; it also ends by itself when this process does."""
     home = home.resolve()
     names = chosen(names)
     with held(home):
         pass
-    process = _launch(home, names, 0, stdin=PIPE, extra=("--until-stdin-closes",))
+    extra = ("--until-stdin-closes", *_FORGE[:hosted])
+    process = _launch(home, names, 0, stdin=PIPE, extra=extra)
     try:
         yield _until_it_answers(home, process)
     finally:

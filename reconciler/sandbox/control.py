@@ -6,7 +6,7 @@ Serves on loopback only, and nobody without the token that lies in the sandbox's
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from hmac import compare_digest
 from http import HTTPStatus
@@ -36,6 +36,8 @@ class Controlled(Protocol):
     def arm(self, fault: Fault) -> None: ...
 
     def reset(self) -> None: ...
+
+    def pulls(self, asked: Mapping[str, str]) -> object: ...
 
 
 class _Refused(Exception):
@@ -85,6 +87,11 @@ def _answer(sandbox: Controlled, environ: dict[str, Any], sent: bytes) -> object
             _known(sandbox, fault.system)
             sandbox.arm(fault)
             return {}
+        case "POST", "/pulls":
+            try:
+                return sandbox.pulls({str(k): str(v) for k, v in json.loads(sent).items()})
+            except (InputError, ValueError, AttributeError) as e:
+                raise _Refused(HTTPStatus.BAD_REQUEST, str(e)) from e
         case "POST", "/reset":
             sandbox.reset()
             return {}
@@ -131,6 +138,11 @@ class Control:
     def reset(self) -> None:
         """Everything as it was seeded, no faults armed, no calls remembered."""
         self._ask("POST", "/reset")
+
+    def pulls(self, **asked: str) -> Any:
+        """`do` list, open, approve, object, merge on the local GitHub, each `login` for himself.
+        Answers with the pull requests, each as it is then."""
+        return self._ask("POST", "/pulls", json.dumps(asked))
 
     def _ask(self, method: str, path: str, body: str = "") -> Any:
         # http.client, because it never sends a loopback request through a proxy.

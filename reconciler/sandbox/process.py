@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from reconciler.errors import InputError, ReconcilerError
-from reconciler.sandbox.access_repository import write_access_repository
+from reconciler.sandbox.access_repository import Hosting, host, write_access_repository
 from reconciler.sandbox.control import Control, control_app
 from reconciler.sandbox.faults import Call, Fault, Faults
 from reconciler.sandbox.home import Running, described, held
 from reconciler.sandbox.local import LocalSystem, Row, Served
-from reconciler.sandbox.systems import chosen, make, needs_extra
+from reconciler.sandbox.systems import GITHUB, LOCAL_SYSTEMS, chosen, make, needs_extra
 
 # SDKs honour proxies even for loopback; this keeps their calls on the machine.
 _NO_PROXY = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
@@ -31,12 +33,17 @@ class Sandbox:
 
     With `port` the control endpoint listens there and the systems 10, 20... above it; with 0
     everything listens wherever there is room. The access repository is written once: what a
-    person did there is kept, unless `fresh`.
+    person did there is kept. With `hosted` a local GitHub serves that repository: pull requests,
+    reviews, and proof of them from the commit on with which this sandbox starts.
     """
 
-    def __init__(self, home: Path, names: Sequence[str] = (), port: int = 0) -> None:
+    def __init__(
+        self, home: Path, names: Sequence[str] = (), port: int = 0, *, hosted: bool = False
+    ) -> None:
         self.home = home.resolve()
-        self.names = chosen(names)
+        self._names = chosen(names)
+        self._hosted = hosted
+        self._forge: Any = None
         self.pid = os.getpid()
         self.faults = Faults()
         self._port = port
@@ -50,16 +57,16 @@ class Sandbox:
         with ExitStack() as stack:
             stack.enter_context(held(self.home))
             stack.callback(self._stop_all)
-            for i, name in enumerate(self.names, start=1):
+            for i, name in enumerate(self._names, start=1):
                 self._ports[name] = _free_port(self._port and self._port + 10 * i)
                 self._start(name)
-            write_access_repository(self.home / "access", self._served)
+            trust = self._host(stack)
             running = Running(
                 self.home,
                 self.pid,
                 self.names,
                 tuple(_endpoints(self._served)),
-                self._env(),
+                {**self._env(), **trust},
                 self._serve_control(stack),
             )
             stack.enter_context(described(running))
@@ -69,9 +76,24 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """By which faults and calls go."""
+        return (*self._names, GITHUB) if self._hosted else self._names
+
+    def pulls(self, asked: Mapping[str, str]) -> object:
+        """What somebody does on the local GitHub. Raises InputError where it says no."""
+        if self._forge is None:
+            raise InputError(
+                "no forge is served here; start with `reconciler sandbox start --forge`"
+            )
+        from reconciler.sandbox.github.doing import did
+
+        return did(self._forge, asked)
+
     def rows(self) -> tuple[Row, ...]:
         with self._changing:
-            return tuple(row for name in self.names for row in self._systems[name].rows())
+            return tuple(row for name in self._names for row in self._systems[name].rows())
 
     def calls(self, system: str = "") -> tuple[Call, ...]:
         return self.faults.calls(system)
@@ -82,7 +104,7 @@ class Sandbox:
     def reset(self) -> None:
         """Every system starts anew, seeded, at the address and with the settings it had."""
         with self._changing:
-            for name in self.names:
+            for name in self._names:
                 before = self._served[name]
                 self._systems[name].stop()
                 self._start(name)
@@ -96,6 +118,31 @@ class Sandbox:
         own.mkdir(exist_ok=True)
         self._served[name] = system.start(self.faults, own, self._ports[name])
         self._systems[name] = system
+
+    def _host(self, stack: ExitStack) -> dict[str, str]:
+        """Write the access repository, and serve it where that is wanted. Returns what a command
+        needs in its environment for that."""
+        access = self.home / "access"
+        if not self._hosted:
+            write_access_repository(access, self._served)
+            return {}
+        with needs_extra():
+            from reconciler.sandbox.github.local import LocalGithub
+        port = _free_port(self._port and self._port + 10 * (len(LOCAL_SYSTEMS) + 1))
+        self._forge = forge = LocalGithub(access)
+        settings = {
+            "provider": GITHUB,
+            "repository": "acme/access",
+            "url": f"http://127.0.0.1:{port}",
+        }
+        accounts = {login: str(user.id) for login, user in forge.users.items()}
+        write_access_repository(access, self._served, Hosting(settings, accounts))
+        own = self.home / GITHUB
+        shutil.rmtree(own, ignore_errors=True)
+        own.mkdir()
+        served = forge.start(self.faults, own, port)
+        stack.callback(forge.stop)
+        return {**served.env, "RECONCILER_TRUST": host(access, forge.bare.path)}
 
     def _stop_all(self) -> None:
         """Side by side: each waits for its own threads to notice."""
@@ -114,7 +161,7 @@ class Sandbox:
 
     def _env(self) -> dict[str, str]:
         env = dict(_NO_PROXY)
-        for name in self.names:
+        for name in self._names:
             for key, value in self._served[name].env.items():
                 if env.setdefault(key, value) != value:
                     raise ReconcilerError(f"{name} and another local system differ about {key}")

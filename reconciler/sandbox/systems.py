@@ -22,6 +22,8 @@ LOCAL_SYSTEMS = {
     "bitbucket-dc": "reconciler.sandbox.bitbucket_dc:LocalBitbucketDc",
 }
 
+GITHUB = "github"  # hosts the access repository itself, where that is wanted
+
 # What a local system logs its calls as, beside its own name.
 _SIDE_DOORS = {"azure": ("azure-login",)}
 

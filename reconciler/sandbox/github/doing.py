@@ -1,0 +1,52 @@
+"""What people do on the local GitHub, asked for by name: the ways of `reconciler sandbox pull`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.errors import InputError
+from reconciler.sandbox.github.bare import GitRefused
+from reconciler.sandbox.github.hub import Hub
+from reconciler.sandbox.github.state import Pull, Refusal
+
+METHODS = ("merge", "squash", "rebase")
+
+
+def did(hub: Hub, asked: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Do it, and say how the pull requests are then. Raises InputError where it cannot be done."""
+    try:
+        number = int(asked.get("number", "0"))
+        login = asked.get("login", "")
+        if login and login not in hub.users:
+            known = ", ".join(sorted(u for u, one in hub.users.items() if one.kind == "User"))
+            raise InputError(f"nobody here is {login!r}; write one of {known}")
+        match asked.get("do"):
+            case "open":
+                number = hub.open_pull(login, asked["branch"], asked["title"])
+            case "approve":
+                hub.review(login, number, "APPROVED")
+            case "object":
+                hub.review(login, number, "CHANGES_REQUESTED")
+            case "merge":
+                hub.merge(login, number, asked.get("method", METHODS[0]), admin=True)
+            case "list":
+                hub.notice()
+            case other:
+                raise InputError(f"{other!r} is nothing that is done to a pull request")
+    except (Refusal, GitRefused, KeyError, ValueError) as e:
+        raise InputError(f"the local GitHub says no: {e}") from e
+    shown = [hub.pulls[number]] if number else list(hub.pulls.values())
+    return [_shown(pull) for pull in shown]
+
+
+def _shown(pull: Pull) -> dict[str, Any]:
+    return {
+        "number": pull.number,
+        "title": pull.title,
+        "author": pull.author.login,
+        "branch": pull.branch,
+        "state": pull.state.lower(),
+        "approved_by": sorted({r.author.login for r in pull.reviews if r.state == "APPROVED"}),
+        "commit": pull.merge_commit or "",
+    }
