@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.model import Mode
+from reconciler.model import ForgeKind, ForgeSettings, Mode, PullLimits
 from reconciler.providers.base import Rate
 from reconciler.repository.configuration import Configuration
 from reconciler.repository.parse import parse_configuration
@@ -57,6 +57,38 @@ def test_limits_protected_and_lookback() -> None:
     assert configuration.lookback == timedelta(days=10)
 
 
+def test_the_forge_is_none_where_nothing_is_said() -> None:
+    configuration = valid(CONFIGURATION)
+    assert configuration.forge == ForgeSettings(ForgeKind.NONE, "", "main", "", False)
+    assert configuration.check_limits == PullLimits(100, 50)
+    assert valid(CONFIGURATION + "forge: {provider: none}\n").forge == configuration.forge
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("{provider: github, repository: acme/access}", ForgeSettings(ForgeKind.GITHUB, "acme/access")),
+        (
+            "{provider: github, repository: acme/access, branch: prod/main, signed: true,"
+            " url: https://git.example.com/api/v3/}",
+            ForgeSettings(ForgeKind.GITHUB, "acme/access", "prod/main", "https://git.example.com/api/v3", True),
+        ),
+        ("{provider: bitbucket, repository: acme/access}", ForgeSettings(ForgeKind.BITBUCKET, "acme/access")),
+        (
+            "{provider: bitbucket-dc, repository: ~alice/access, url: 'http://127.0.0.1:7990'}",
+            ForgeSettings(ForgeKind.BITBUCKET_DC, "~alice/access", url="http://127.0.0.1:7990"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_forge_is_where_approvals_are_looked_up(text: str, settings: ForgeSettings) -> None:
+    assert valid(f"{CONFIGURATION}forge: {text}\n").forge == settings
+
+
+def test_a_pull_request_may_be_limited_in_size() -> None:
+    assert valid(CONFIGURATION + "check: {max_files: 7}\n").check_limits == PullLimits(7, 50)
+    assert valid(CONFIGURATION + "check: {max_grants: 7}\n").check_limits == PullLimits(100, 7)
+
+
 def test_the_lookback_is_thirty_days_where_nothing_is_said() -> None:
     assert valid(CONFIGURATION).lookback == timedelta(days=30)
 
@@ -94,6 +126,29 @@ MISTAKES = [
     ("systems: {g: {provider: gcp, mode: report, zzz: x}}\n",
      ["1:44: unknown key `zzz`; write one of `endpoint`, `projects`, `rate`, "
       "`concurrency` or `exclusive`"]),
+    (CONFIGURATION + "forge: {provider: github}\n",
+     ["5:8: `repository` is missing; add `repository: acme/access`"]),
+    (CONFIGURATION + "forge: {provider: bitbucket-dc, repository: ACME/access}\n",
+     ["5:8: `url` is missing; add `url: https://git.example.com/api/v3`"]),
+    (CONFIGURATION + "forge: {provider: gitlab, repository: acme/access}\n",
+     ["5:19: `forge.provider` is `gitlab`, which is not known here; did you mean `github`?"]),
+    (CONFIGURATION + "forge: {provider: github, repository: 'https://github.com/acme/access'}\n",
+     ["5:39: `forge.repository` is `https://github.com/acme/access`, which is no repository; "
+      "write it like `acme/access`"]),
+    (CONFIGURATION + "forge: {provider: github, repository: acme/access, url: 'http://git.example.com'}\n",
+     ["5:57: `forge.url` is `http://git.example.com`, which is no address of a server; "
+      "write it like `https://git.example.com/api/v3`"]),
+    (CONFIGURATION + "forge: {provider: github, repository: acme/access, url: 'https://me@git.example.com'}\n",
+     ["5:57: `forge.url` is `https://me@git.example.com`, which is no address of a server; "
+      "write it like `https://git.example.com/api/v3`"]),
+    (CONFIGURATION + "forge: {provider: github, repository: acme/access, branch: '-f'}\n",
+     ["5:60: `forge.branch` is `-f`, which is no name of a branch; write it like `main`"]),
+    (CONFIGURATION + "check: {}\n", ["5:8: `check` has 0 entries; write at least 1"]),
+    (CONFIGURATION + "check: {max_grants: 0}\n",
+     ["5:21: `check.max_grants` is `0`; write at least 1"]),
+    (CONFIGURATION + "  forge: {provider: gcp}\n",
+     ["5:3: a system named `forge`: under `accounts` that is where pull requests are made; "
+      "give it another name"]),
     (CONFIGURATION + "protect: [x]\n", ["5:1: unknown key `protect`; did you mean `protected`?"]),
 ]  # fmt: skip
 

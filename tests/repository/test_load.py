@@ -279,6 +279,71 @@ def test_rule_23_holds_for_the_configuration(repo: Repository) -> None:
     assert [str(p.position) for p in found.problems] == ["reconciler.yaml:5:11"]
 
 
+def test_a_configuration_that_nobody_approved_does_not_count(repo: Repository) -> None:
+    """Nor do the ones that were built upon it, if they were not approved either."""
+    repo.commit(1, ("reconciler.yaml", CONFIGURATION + "lookback: 3d\n"))
+    two = repo.commit(2, ("reconciler.yaml", CONFIGURATION + "lookback: 4d\n"))
+    three = repo.commit(3, ("reconciler.yaml", CONFIGURATION + "lookback: 5d\n"))
+
+    def lookback(*without: str) -> int:
+        found = load(repo.root, NOW, without=frozenset(without))
+        assert found.problems == ()
+        assert found.configuration is not None
+        return found.configuration.lookback.days
+
+    assert lookback() == 5
+    assert lookback(three) == 4
+    assert lookback(three, two) == 3
+    assert lookback(two) == 5
+
+
+def test_no_approved_configuration_at_all_is_none(repo: Repository) -> None:
+    first = repo.git("rev-parse", "HEAD").strip()
+    found = load(repo.root, NOW, without=frozenset({first}))
+    assert (found.configuration, found.archive) == (None, None)
+
+
+def test_what_is_wrong_with_an_unapproved_configuration_is_told(repo: Repository) -> None:
+    last = repo.commit(1, ("reconciler.yaml", CONFIGURATION + "lookback: soon\n"))
+    found = load(repo.root, NOW, without=frozenset({last}))
+    assert [str(p.position) for p in found.problems] == ["reconciler.yaml:5:11"]
+    assert found.configuration is not None
+
+
+def test_files_are_read_by_the_configuration_that_counts(repo: Repository) -> None:
+    """Both ways: an unapproved one makes nothing valid, and takes nothing along."""
+    aliased = CONFIGURATION.replace("payments-prod", "payments-prod, next: payments-next")
+    last = repo.commit(1, ("reconciler.yaml", aliased.replace("payments-prod,", "payments-dev1,")))
+    repo.commit(2, ("grants/a.yaml", READ), ("grants/b.yaml", READ.replace("payments", "next")))
+    found = loaded(repo, without=frozenset({last}))
+    resources = {v.path: [i.entitlement.resource for i in v.content.access] for v in found.grants}  # type: ignore[union-attr]
+    assert resources["grants/a.yaml"] == ["projects/payments-prod"]
+
+
+def test_what_an_unapproved_configuration_made_valid_is_not_kept(repo: Repository) -> None:
+    gone = repo.commit(1, ("reconciler.yaml", CONFIGURATION.replace("gcp:", "gone:", 1)))
+    repo.commit(2, ("grants/a.yaml", READ.replace("system: gcp", "system: gone")))
+    repo.commit(3, ("reconciler.yaml", CONFIGURATION))
+    [version] = loaded(repo).grants
+    assert version.content.access == ()  # it stands, without what is gone
+    assert loaded(repo, without=frozenset({gone})).grants == ()
+
+
+def test_a_content_that_came_while_an_unapproved_configuration_stood_is_kept(
+    repo: Repository,
+) -> None:
+    """It was valid by the one that counted, before the next one took its alias away."""
+    aliased = CONFIGURATION.replace("payments-prod", "payments-prod, old: payments-old1")
+    repo.commit(1, ("reconciler.yaml", aliased))
+    between = repo.commit(2, ("reconciler.yaml", CONFIGURATION + "lookback: 4d\n"))
+    repo.commit(3, ("grants/a.yaml", grant().replace("project: payments", "project: old")))
+    repo.commit(4, ("reconciler.yaml", CONFIGURATION))
+    found = loaded(repo, without=frozenset({between}))
+    assert [i.entitlement.resource for v in found.grants for i in v.content.access] == [  # type: ignore[union-attr]
+        "projects/payments-old1"
+    ]
+
+
 def test_a_configuration_that_was_never_valid_is_none(tmp_path: Path) -> None:
     repo = Repository(tmp_path / "access", empty=True)
     repo.commit(1, ("reconciler.yaml", "systems: []\n"), ("grants/a.yaml", READ))

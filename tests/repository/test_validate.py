@@ -334,6 +334,22 @@ def test_the_directory_is_held_against_itself_and_the_configuration(repo: Reposi
     ]
 
 
+def test_how_the_forge_knows_somebody_stands_beside_the_systems(repo: Repository) -> None:
+    text = "people: [{id: carol@example.com, accounts: {forge: [carol, '4711'], gcp: c@example.com}}]\n"
+    repo.write("directory/more.yaml", text + "services: [{id: bot, accounts: {forge: bot}}]\n")
+    assert told(repo) == []
+
+
+def test_an_attribute_is_a_text_with_a_name(repo: Repository) -> None:
+    people = "people: [{id: carol@example.com, attributes: {employment: [employee]}}]\n"
+    repo.write("directory/more.yaml", people + "services: [{id: bot, attributes: {'a b': c}}]\n")
+    assert told(repo) == [
+        "directory/more.yaml:1:59: `people[0].attributes.employment` is a list; write text"
+        " (until then, unknown people and groups are not reported)",
+        "directory/more.yaml:2:35: `a b` is no name of an attribute or tag; write it like `employment`",
+    ]
+
+
 def test_a_service_and_a_person_share_no_name(repo: Repository) -> None:
     repo.write("directory/more.yaml", "services: [{id: deployer}]\ngroups: [{id: deployer}]\n")
     assert told(repo) == [
