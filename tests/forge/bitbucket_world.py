@@ -75,14 +75,17 @@ def words(reviews: Sequence[Review]) -> list[tuple[str, str, str]]:
 
 
 def signed_in(world: World, login: str) -> ForgeWriter:
-    package = bitbucket if isinstance(world.local, LocalCloudPulls) else bitbucket_dc
-    return package.open_writer(world.settings, Credentials(token(login)))
+    credentials = Credentials(token(login))
+    if isinstance(world.local, LocalCloudPulls):
+        return bitbucket.open_writer(world.settings, credentials)
+    return bitbucket_dc.open_writer(world.settings, credentials)
 
 
-def signed_in_reader(world: World) -> ForgeReader:
+def new_reader(world: World) -> ForgeReader:
     """One that has asked nothing yet."""
-    package = bitbucket if isinstance(world.local, LocalCloudPulls) else bitbucket_dc
-    return package.open_reader(world.settings, Credentials(token()))
+    if isinstance(world.local, LocalCloudPulls):
+        return bitbucket.open_reader(world.settings, Credentials(token()))
+    return bitbucket_dc.open_reader(world.settings, Credentials(token()))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from reconciler.model import Account
 from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.pulls.book import Strategy
 from reconciler.sandbox.pulls.repository import Identity
-from tests.forge.bitbucket_world import LOGINS, PATH, TEXT, WORLDS, World, signed_in_reader, words
+from tests.forge.bitbucket_world import LOGINS, PATH, TEXT, WORLDS, World, new_reader, words
 
 
 @pytest.fixture(params=WORLDS)
@@ -288,7 +288,7 @@ def test_a_file_is_only_missing_where_its_commit_is_there(world: World) -> None:
     world.fail("GET *alice.yaml", status=404)
     assert [c.blob for c in world.proof(merged).contents] == [""]
     world.fail(f"GET *commit*/{head}", status=404)
-    fresh = signed_in_reader(world)
+    fresh = new_reader(world)
     with pytest.raises(ForgeError, match="can no longer be read"):
         list(fresh.evidence([world.want(merged)]))
 
@@ -301,17 +301,15 @@ def test_half_a_file_lets_nothing_be_concluded(world: World) -> None:
         world.evidence(merged)
 
 
-def test_what_was_told_before_an_error_is_kept(world: World) -> None:
-    one, two = (
-        world.request("one", path="grants/1.yaml"),
-        world.request("two", path="grants/2.yaml"),
-    )
-    commits = [world.book.merge("bob", one), world.book.merge("bob", two)]
+def test_what_was_told_before_an_error_is_kept_and_no_more_is_asked(world: World) -> None:
+    numbers = [world.request(f"ask{n}", path=f"grants/{n}.yaml") for n in range(3)]
+    commits = [world.book.merge("bob", number) for number in numbers]
     world.fail(f"GET *{commits[1]}/pull*requests", status=403)
     told: list[Want] = []
     with pytest.raises(ForgeError):
         told.extend(want for want, _ in world.reader.evidence([world.want(c) for c in commits]))
     assert [want.commit for want in told] == commits[:1]
+    assert not [call for call in world.faults.calls() if commits[2] in call.call]
 
 
 def test_what_can_never_be_told_of_one_commit_does_not_hide_the_next(world: World) -> None:

@@ -41,7 +41,7 @@ def right(world: World) -> dict[str, bool | None]:
 
 
 def rule(kind: str, pattern: str = "main", **more: object) -> dict[str, Any]:
-    empty = {"users": [], "groups": [], "value": None}
+    empty: dict[str, object] = {"users": [], "groups": [], "value": None}
     return {"kind": kind, "branch_match_kind": "glob", "pattern": pattern, **empty, **more}
 
 
