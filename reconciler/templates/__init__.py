@@ -49,9 +49,13 @@ _EVERYWHERE = {
     ".vscode/settings.json": "vscode/settings.json",
     "README.md": "README.md",
     "bundles/.gitkeep": "empty",
+    "catalog/.gitkeep": "empty",
     "directory/people.yaml": "people.yaml",
     "grants/.gitkeep": "empty",
+    "policies/access.yaml": "policy.yaml",
+    "policies/tests/access.yaml": "policy-test.yaml",
     "reconciler.yaml": "reconciler.yaml",
+    "reviews/.gitkeep": "empty",
     "standing/.gitkeep": "empty",
 }
 _BY_FORGE = {
@@ -67,7 +71,35 @@ _BY_FORGE = {
         "bitbucket-pipelines.yml": "bitbucket/bitbucket-pipelines.yml",
     },
 }
-_SCHEMAS = ("bundle", "configuration", "directory", "grant", "standing")
+_SCHEMAS = (
+    "bundle",
+    "catalog",
+    "configuration",
+    "directory",
+    "grant",
+    "policy",
+    "policy-test",
+    "review",
+    "standing",
+)
+# How a forge shows who somebody is, and one made-up account for each person of the template.
+_FORGES = {
+    Forge.GITHUB: {
+        "forge": "github",
+        "forge_name": "GitHub",
+        "forge_id": "`gh api users/LOGIN --jq .id`",
+        **{f"account_{letter}": f"100000{i}" for i, letter in enumerate("abcd", 1)},
+    },
+    Forge.BITBUCKET: {
+        "forge": "bitbucket",
+        "forge_name": "Bitbucket",
+        "forge_id": "`uuid` at /2.0/workspaces/WORKSPACE/members, with its braces",
+        **{
+            f"account_{letter}": "{" + "-".join(f"{i}" * n for n in (8, 4, 4, 4, 12)) + "}"
+            for i, letter in enumerate("abcd", 1)
+        },
+    },
+}
 _NAMED_SECRETS = """\
     # These live in the environment; GitHub hands them on only when they are named here too.
     secrets:
@@ -93,14 +125,17 @@ def access_repository(
     secrets = _parts(systems, "github-secrets", names)
     values = {
         **names,
+        **_FORGES[forge],
+        "repository": f"{org}/access",
         "systems": _parts(systems, "reconciler.yaml", names),
         "plan_inputs": _parts(systems, "github-inputs", {**names, "stage": "plan"}),
         "apply_inputs": _parts(systems, "github-inputs", {**names, "stage": "apply"}),
         "secrets": secrets,
         "plan_secrets": secrets and _NAMED_SECRETS + secrets,
     }
-    example = _fill("example.yaml", {"items": _parts(systems, "item.yaml", names)})
-    values["example"] = indent(example, "   ")
+    items = _parts(systems, "item.yaml", names)
+    values["items"] = indent(items, "      ")
+    values["example"] = indent(_fill("example.yaml", {"items": items}), "   ")
     files = {**_EVERYWHERE, **_BY_FORGE[forge]}
     return tuple(NewFile(path, _fill(files[path], values)) for path in sorted(files))
 
