@@ -276,7 +276,7 @@ def _said(response: requests.Response) -> str:
     except ValueError:
         body = None
     match body:
-        case {"message": str(message), "errors": [{"message": str(detail)}, *_]}:
+        case {"message": str(message), "errors": [{"message": str(detail)} | str(detail), *_]}:
             return f"{message}: {detail}"
         case {"message": str(message)}:
             return message

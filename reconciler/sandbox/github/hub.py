@@ -282,10 +282,10 @@ class Hub:
                 user = self.users.get(login)
                 if user is pull.author:
                     what = "Review cannot be requested from pull request author."
-                    raise Refusal(422, "Validation Failed", what)
+                    raise Refusal(422, what)
                 if user is None or not user.alive or user.kind != "User":
                     what = "Reviews may only be requested from collaborators."
-                    raise Refusal(422, "Validation Failed", what)
+                    raise Refusal(422, what)
             pull.asked += [login for login in logins if login not in pull.asked]
             return pull
 

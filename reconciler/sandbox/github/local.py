@@ -268,6 +268,8 @@ def _body(request: Request) -> str:
 
 def _refused(refusal: Refusal) -> Response:
     body: dict[str, Any] = {"message": refusal.message, "documentation_url": _DOCS}
-    if refusal.detail:
+    if refusal.detail and refusal.message == "Validation Failed":
         body["errors"] = [{"resource": "PullRequest", "code": "custom", "message": refusal.detail}]
+    elif refusal.detail:
+        body["errors"] = [refusal.detail]
     return as_json({**body, "status": str(refusal.status)}, refusal.status)
