@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ from reconciler.planning.guards import names
 from reconciler.planning.resolve import claims
 from reconciler.planning.timeline import Directory
 from reconciler.proof.authorise import Authorised, authorise
+from reconciler.proof.live import separated
 from reconciler.providers.base import Outcome
 from reconciler.repository import cache
 from reconciler.repository.load import Loaded, load, older
@@ -89,7 +91,9 @@ class Session:
             )
             for system in self.connections.systems
         }
-        return Safety(configuration.limits, protected, subjects, released)
+        laws = self.authorised.changes.tip.laws
+        beside = partial(separated, laws, self.now) if laws.book.separating else None
+        return Safety(configuration.limits, protected, subjects, released, beside)
 
     def look(self, progress: Progress) -> Situation:
         now, horizon = self.now, self.loaded.horizon

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.engine.connections import Connections
 from reconciler.engine.situation import Situation
 from reconciler.errors import ProviderError, UnknownPrincipal
-from reconciler.model import Change, Limits, Mode, Plan, Subject
+from reconciler.model import Change, Entitlement, Limits, Mode, Plan, Subject
 from reconciler.planning.guards import Facts, guard
+
+
+Separated = Callable[[str, Entitlement, str, tuple[Entitlement, ...]], str]
+"""(subject, entitlement, file, what the subject holds) -> why not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """What the guards are told by reconciler.yaml, the directory and the command line: `subjects`
-    are the protected ones that the directory knows, by system."""
+    """What the guards are told by reconciler.yaml, the directory, the policies and the command line:
+    `subjects` are the protected ones that the directory knows, by system. `separated` says why a
+    subject may not have what a file gives beside what they hold, "" where they may; None where no
+    rule separates duties."""
 
     limits: Limits
     protected: frozenset[str] = frozenset()
     subjects: Mapping[str, tuple[Subject, ...]] = field(default_factory=dict)
     released: frozenset[str] = frozenset()
+    separated: Separated | None = None
 
 
 def draw_up(situation: Situation, connections: Connections, safety: Safety) -> Plan:
@@ -36,6 +44,7 @@ def draw_up(situation: Situation, connections: Connections, safety: Safety) -> P
         _shielded(taken, safety, connections),
         _own(taken, connections),
         situation.strangers,
+        _beside(drawn, situation, safety.separated) if safety.separated else _nobody,
     )
     return guard(drawn, facts, safety.released)
 
@@ -73,6 +82,30 @@ def _shielded(
         else:
             found[entitlement.system] = before | {answer.id}
     return found
+
+
+def _nobody(change: Change) -> str:
+    return ""
+
+
+def _beside(plan: Plan, situation: Situation, separated: Separated) -> Callable[[Change], str]:
+    """What the systems show of a subject, in all of them, without what this plan takes away."""
+    gone = {c.assignment.key for c in plan.changes if c.removes}
+    accounts: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for of, claim in situation.pairs:
+        accounts[claim.subject.id].add((of.entitlement.system, of.principal.id))
+    holds: dict[tuple[str, str], list[Entitlement]] = defaultdict(list)
+    for row in situation.reading.rows:
+        of = row.assignment
+        if of.key not in gone and (row.until is None or row.until > situation.now):
+            holds[of.entitlement.system, of.principal.id].append(of.entitlement)
+
+    def why(change: Change) -> str:
+        held = {e for account in accounts[change.subject] for e in holds.get(account, ())}
+        file = change.grants[0] if change.grants else ""
+        return separated(change.subject, change.assignment.entitlement, file, tuple(sorted(held)))
+
+    return why
 
 
 def enforced(changes: Iterable[Change], connections: Connections) -> tuple[Change, ...]:

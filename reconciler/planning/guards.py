@@ -24,7 +24,8 @@ class Facts:
     id of every live row that gives an entitlement, another controller's left out. By system, `own`
     has the principal ids that we act as and `shielded` those of the protected, None where they
     could not be found out; `strangers` says, where somebody that git names was not recognised,
-    who. `protected` is as written, case-folded.
+    who. `protected` is as written, case-folded. `separated` answers why somebody may not have an
+    entitlement beside what the systems show of them, "" where they may.
     """
 
     limits: Limits
@@ -35,6 +36,7 @@ class Facts:
     shielded: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     own: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     strangers: Mapping[str, str] = field(default_factory=dict)
+    separated: Callable[[Change], str] = lambda change: ""
 
 
 Guard = Callable[[Plan, Facts], Iterator[Held]]
@@ -131,6 +133,13 @@ def last_admin(plan: Plan, facts: Facts) -> Iterator[Held]:
             yield from (Held(change, "last-admin", reason) for change in changes)
 
 
+def separation(plan: Plan, facts: Facts) -> Iterator[Held]:
+    """What somebody holds past git was not known when their grant was approved."""
+    for change in plan.changes:
+        if change.action is Action.ADD and (why := facts.separated(change)):
+            yield Held(change, "separation", why)
+
+
 def _holds_still(change: Change, plan: Plan) -> bool:
     """Whether the row to be removed still gives anything: the system may have ended it itself."""
     until = change.live.until if change.live else None
@@ -142,6 +151,7 @@ GUARDS: tuple[Guard, ...] = (
     own_access,
     unrecognised,
     last_admin,
+    separation,
     nothing_declared,
     mass_removal,
 )

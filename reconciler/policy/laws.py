@@ -11,7 +11,7 @@ from itertools import islice
 
 from reconciler.errors import Problem
 from reconciler.model import CatalogPage, Effect, Entitlement, PolicyPage, Rule, Status
-from reconciler.policy import globs, limits
+from reconciler.policy import expressions, globs, limits
 from reconciler.policy.case import Case, ResourceFacts, SubjectFacts
 from reconciler.policy.catalog import Catalog
 from reconciler.policy.cel import Facts
@@ -68,6 +68,15 @@ class Laws:
                 passed.append(f"rule `{self.book.rules[i].name}` was passed over: {fit.why}")
         return self._unmatched(case, facts)
 
+    def separated(self, case: Case) -> tuple[str, str] | None:
+        """The first rule of separation of duties that forbids the case beside what it `holds`,
+        with the reason."""
+        facts, alike = Facts(case), self.book.alike(case)
+        for i in bits(alike & self.book.separating):
+            if (fit := self.book.fit(i, case, facts)).matches:
+                return self.book.rules[i].name, fit.why
+        return None
+
     def change(self, path: str) -> tuple[str, tuple[Need, ...]] | None:
         """The rule of `changes:` for a file that is no grant, and whose approval it asks for. None:
         no rule covers it, so nobody may change it."""
@@ -79,14 +88,7 @@ class Laws:
     def problems(self, now: datetime) -> tuple[Problem, ...]:
         """What is to be mended in policies/, by what it says and what time it is."""
         found = [_ended(rule) for rule in self.book.rules if rule.ends and rule.ends <= now]
-        for rule, why in self.book.wrong():
-            fix = "correct the expression; until then the rule " + (
-                "forbids all that it matches otherwise"
-                if rule.effect is Effect.FORBID
-                else "permits nothing"
-            )
-            what_ = f"`when` of rule `{rule.name}` cannot be compiled: {why}"
-            found.append(Problem(rule.position, what_, fix, "bad-expression"))
+        found += [expressions.problem(rule, why) for rule, why in self.book.wrong()]
         return tuple(sorted(found))
 
     def _found(self, id_: str, kind: str) -> SubjectFacts:

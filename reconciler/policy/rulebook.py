@@ -49,6 +49,7 @@ class Rulebook:
                 self._beside[i] = ((1 << len(rule.holds)) - 1) << len(held)
                 held += rule.holds
         self._held = Index(held)
+        self.separating = sum(1 << i for i in self._beside)  # rules of separation of duties
 
     def alike(self, case: Case) -> int:
         """The rules whose `match` fits, one bit each."""
