@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,9 +51,25 @@ def command(paths: tuple[str, ...], repo: Path, style: str, no_cache: bool) -> i
     folder = None if no_cache else cache.folder(os.environ)
     only = tuple(_within(path, repo) for path in paths)
     with Waiting() as waiting:
-        checked = check(repo, only, cache=folder, progress=waiting.show)
+        checked = with_expressions(check(repo, only, cache=folder, progress=waiting.show), only)
     _print(checked, style)
     return INVALID if checked.problems else 0
+
+
+def with_expressions(checked: Checked, only: Sequence[str] = ()) -> Checked:
+    """With what is wrong with the expressions of rules, which the room of files cannot know."""
+    from reconciler.policy import expressions
+
+    wrong = [
+        problem
+        for problem in expressions.problems(checked.draft.policies)
+        if not only or any(_chosen(problem.position.path, one) for one in only)
+    ]
+    return replace(checked, problems=tuple(sorted({*checked.problems, *wrong})))
+
+
+def _chosen(path: str, one: str) -> bool:
+    return one in ("", ".") or path == one or path.startswith(f"{one}/")
 
 
 def _within(path: str, repo: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from reconciler.errors import ReconcilerError
 from reconciler.model import Evidence, PullRequest
+from reconciler.model.finding import Finding as Finding
 
 
 class ForgeError(ReconcilerError):
@@ -54,17 +55,6 @@ class Draft:
     title: str
     body: str
     reviewers: tuple[str, ...] = ()  # logins (Bitbucket Cloud: "{uuid}")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """One check of `reconciler doctor`: what is so, what it lets somebody do, what to set instead.
-    `right` None: the forge would not say (no permission to ask)."""
-
-    name: str
-    right: bool | None
-    what: str
-    fix: str = ""
 
 
 class ForgeReader(Protocol):

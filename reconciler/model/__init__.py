@@ -21,6 +21,7 @@ from reconciler.model.documents import (
     SubjectRef,
     Version,
 )
+from reconciler.model.draft import Draft
 from reconciler.model.evidence import (
     Account,
     Content,
@@ -31,6 +32,7 @@ from reconciler.model.evidence import (
     Review,
     Word,
 )
+from reconciler.model.finding import Finding
 from reconciler.model.limits import Limits, PullLimits
 from reconciler.model.people import Group, Person, Service, Status, Subject, SubjectKind
 from reconciler.model.plan import (
@@ -85,10 +87,12 @@ __all__ = [
     "Declaration",
     "Declared",
     "DirectoryPage",
+    "Draft",
     "Effect",
     "Entitlement",
     "Evidence",
     "Expected",
+    "Finding",
     "Foreign",
     "ForgeKind",
     "ForgeSettings",

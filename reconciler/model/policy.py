@@ -92,7 +92,7 @@ class BreakGlass:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`name` is unique over all files. `when` is a CEL expression, "" for none.
+    """`name` is unique over all files. `when` is a CEL expression, "" for none, at `when_position`.
 
     `holds` is for a forbid rule: it matches only who holds, or asks for beside, something that one
     of these matches (separation of duties). The rest is for permit rules: None sets no limit.
@@ -119,6 +119,7 @@ class Rule:
     break_glass: BreakGlass | None = None
     notify: tuple[str, ...] = ()
     position: Position = field(default=Position(""), compare=False)
+    when_position: Position = field(default=Position(""), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

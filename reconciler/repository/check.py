@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from reconciler.errors import InputError, Problem
-from reconciler.model import DirectoryPage, Position
+from reconciler.model import Bundle, DirectoryPage, Draft, Grant, Position
 from reconciler.repository import characters
 from reconciler.repository.cache import Cache
 from reconciler.repository.configuration import FILE
@@ -39,11 +39,13 @@ from reconciler.repository.tree import Tree
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`files` were looked at, `grants` of them are grants or standing access."""
+    """`files` were looked at, `grants` of them are grants or standing access. `draft` has what the
+    valid ones say, whatever was chosen to be looked at."""
 
     problems: tuple[Problem, ...]
     files: int
     grants: int
+    draft: Draft = field(default_factory=Draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,19 @@ def check(
     root: Path,
     only: Sequence[str] = (),
     *,
+    grants: Collection[str] = (),
     cache: Path | None = None,
     schemas: Path | None = None,
     progress: Progress | None = None,
 ) -> Checked:
     """Every problem of every file, or of the files and folders `only` (paths within `root`); what
-    these refer to is read all the same. Raises InputError where there is no reconciler.yaml."""
+    these refer to is read all the same. `grants` are paths of those that the draft shall have.
+    Raises InputError where there is no reconciler.yaml."""
     git = Git(root) if tracked_by_git(root) else None
     with undisturbed():
         store = Cache(cache, root)
         try:
-            return _Check(root, git, store, schemas or installed()).run(only, progress)
+            return _Check(root, git, store, schemas or installed()).run(only, grants, progress)
         finally:
             store.close()
 
@@ -82,7 +86,9 @@ class _Check:
         self.rows: Rows = {}  # by kind and blob
         self.protected: tuple[str, ...] = ()
 
-    def run(self, only: Sequence[str], progress: Progress | None) -> Checked:
+    def run(
+        self, only: Sequence[str], wanted: Collection[str], progress: Progress | None
+    ) -> Checked:
         every = {found.path: found for found in self.listed()}
         kinds = {path: kind for path in every if (kind := kind_of(path)) is not None}
         refused = {path: problem for path in every if (problem := trouble(path)) is not None}
@@ -100,12 +106,35 @@ class _Check:
         }
         unread = {p for p, kind in kinds.items() if kind is Kind.DIRECTORY} - directory.keys()
         problems = list(_partly(problems, unread))
-        problems += self.cross_problems(documents, directory, kinds, whole=not unread)
+        pages = Pages()
+        for path, found in self.pages(documents, *Pages.KINDS):
+            pages.add(path, found)
+        problems += self.cross_problems(documents, directory, pages, kinds, whole=not unread)
         if only:
             problems = [p for p in problems if _chosen(p.position.path, only)]
             kinds = {path: kind for path, kind in kinds.items() if _chosen(path, only)}
         grants = sum(kind in GRANTS for kind in kinds.values())
-        return Checked(tuple(sorted(set(problems))), len(kinds), grants)
+        draft = self.draft(documents, directory, pages, wanted)
+        return Checked(tuple(sorted(set(problems))), len(kinds), grants, draft)
+
+    def draft(
+        self,
+        documents: Mapping[str, Wanted],
+        directory: Mapping[str, DirectoryPage],
+        pages: Pages,
+        wanted: Collection[str],
+    ) -> Draft:
+        chosen = {p: one for p, one in documents.items() if p in wanted and one.kind in GRANTS}
+        chosen |= {p: one for p, one in documents.items() if one.kind is Kind.BUNDLE}
+        found = [page for _, page in self.pages(chosen, Kind.BUNDLE, *GRANTS)]
+        return Draft(
+            tuple(pages.policies[path] for path in sorted(pages.policies)),
+            tuple(pages.tests[path] for path in sorted(pages.tests)),
+            tuple(pages.catalog[path] for path in sorted(pages.catalog)),
+            tuple(directory[path] for path in sorted(directory)),
+            tuple(page for page in found if isinstance(page, Bundle)),
+            tuple(page for page in found if isinstance(page, Grant)),
+        )
 
     def listed(self) -> Iterator[Found]:
         """Every path at the top and in the folders that mean something."""
@@ -188,6 +217,7 @@ class _Check:
         self,
         documents: Mapping[str, Wanted],
         directory: Mapping[str, DirectoryPage],
+        pages: Pages,
         kinds: Mapping[str, Kind],
         *,
         whole: bool,
@@ -203,9 +233,6 @@ class _Check:
         trees = _Trees(self.source, documents)
         yield from of_directory(directory, names, trees.of)
         yield from of_grants(self.mentions(documents), names, trees.of)
-        pages = Pages()
-        for path, found in self.pages(documents, *Pages.KINDS):
-            pages.add(path, found)
         policies = [path for path, kind in kinds.items() if kind is Kind.POLICY]
         yield from of_pages(pages, names, trees.of, policies=policies)
         if self.protected:

@@ -131,6 +131,7 @@ class _Reading:
             break_glass=self.break_glass(fields.get("break_glass"), (*at, "break_glass")),
             notify=tuple(name.lower() for name in fields.get("notify", ())),
             position=self.tree.position(at),
+            when_position=self.tree.position((*at, "when") if "when" in fields else at),
         )
 
     def change(self, fields: dict[str, Any], at: Keys) -> ChangeRule:
