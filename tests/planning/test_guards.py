@@ -181,3 +181,15 @@ def test_a_person_may_overrule_the_counting_guards_and_only_those() -> None:
     p = guarded(said, [*rows, bot], own=["user:bot"], released=RELEASABLE)
     assert len(p.changes) == 10
     assert [h.guard for h in p.held] == ["own-access"]
+
+
+def test_what_somebody_holds_past_git_keeps_their_duties_apart() -> None:
+    """The approval could not know of it; what is taken away goes all the same."""
+    wanted, leftover = assignment(role="write"), assignment("bob", "read")
+    drawn = planned([claim(wanted), claim(leftover, -5, -1)], [live(leftover, until=-1)])
+    why = "rule `apart` forbids it: alice audits as well"
+    kept = guard(drawn, Facts(Limits(), can, lambda of: (), 1, separated=lambda change: why))
+    assert [(h.change.assignment, h.guard, h.reason) for h in kept.held] == [
+        (wanted, "separation", why)
+    ]
+    assert told(kept) == ["remove bob read (expired)"]
