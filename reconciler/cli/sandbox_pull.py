@@ -79,6 +79,18 @@ def merged(home: Path, number: int, login: str, method: str) -> None:
     _act(home, do="merge", number=str(number), login=login, method=method)
 
 
+@pull.command("token")
+@click.argument("login")
+@home_option
+def token(home: Path, login: str) -> None:
+    """Print the token of LOGIN, for commands in that person's name.
+
+    \b
+    Example: GITHUB_TOKEN=$(reconciler sandbox pull token alice) reconciler request
+    """
+    click.echo(find(home).control.token(login))
+
+
 def _act(home: Path, **asked: str) -> None:
     rows: Sequence[Mapping[str, Any]] = find(home).control.pulls(**asked)
     columns(_HEADS, [_cells(row) for row in rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
@@ -19,7 +19,7 @@ from reconciler.model import (
 )
 from reconciler.proof.changes import Changes, unapproved, walk
 from reconciler.proof.evidence import Dossier, Memory, Open
-from reconciler.proof.grants import Grants, Outcome, wants
+from reconciler.proof.grants import Grants, Key, Outcome, key, wants
 from reconciler.proof.holdings import by_version
 from reconciler.proof.past import Past
 from reconciler.proof.reviews import AfterReviews
@@ -115,7 +115,7 @@ def _authorised(
         grants,
         (*kept, *judged, *carried),
         told,
-        tuple(sorted({*unapproved(changes), *_unapproved(told, grants, now)})),
+        tuple(sorted({*unapproved(changes), *_unapproved(told, grants, carried, now)})),
         _waiting(told, changes, dossier, now),
         tuple(sorted(reviews.open(_broken(loaded, changes)))),
         _notices(changes),
@@ -152,8 +152,11 @@ def _broken(loaded: Loaded, changes: Changes) -> Iterator[Version[Grant]]:
             yield cast(Version[Grant], version)
 
 
-def _unapproved(told: Iterable[Outcome], grants: Grants, now: datetime) -> Iterator[Unapproved]:
+def _unapproved(
+    told: Iterable[Outcome], grants: Grants, carried: Iterable[Claim], now: datetime
+) -> Iterator[Unapproved]:
     """What the main line says now, or for later, and does not count."""
+    stands = {key(claim): claim.window.end for claim in carried}
     for outcome in told:
         claim, judgement = outcome.claim, outcome.judgement
         version = grants.versions[claim.version]
@@ -165,10 +168,17 @@ def _unapproved(told: Iterable[Outcome], grants: Grants, now: datetime) -> Itera
                 claim.subject.id,
                 str(claim.entitlement),
                 judgement.rule,
-                "; ".join(judgement.reasons),
+                "; ".join((*judgement.reasons, *_before(key(claim), stands))),
                 judgement.fix,
                 judgement.pull,
             )
+
+
+def _before(of: Key, stands: Mapping[Key, datetime | None]) -> Iterator[str]:
+    if of in stands:
+        end = stands[of]
+        until = f"until {end:%Y-%m-%d %H:%M}Z" if end else "without an end"
+        yield f"what the version before gave goes on, {until}"
 
 
 def _waiting(

@@ -39,6 +39,8 @@ class Controlled(Protocol):
 
     def pulls(self, asked: Mapping[str, str]) -> object: ...
 
+    def token(self, login: str) -> str: ...
+
 
 class _Refused(Exception):
     """A request that the endpoint answers with `status` and one line of text."""
@@ -87,9 +89,12 @@ def _answer(sandbox: Controlled, environ: dict[str, Any], sent: bytes) -> object
             _known(sandbox, fault.system)
             sandbox.arm(fault)
             return {}
-        case "POST", "/pulls":
+        case "POST", "/pulls" | "/token":
             try:
-                return sandbox.pulls({str(k): str(v) for k, v in json.loads(sent).items()})
+                asked = {str(k): str(v) for k, v in json.loads(sent).items()}
+                if environ["PATH_INFO"] == "/token":
+                    return sandbox.token(asked.get("login", ""))
+                return sandbox.pulls(asked)
             except (InputError, ValueError, AttributeError) as e:
                 raise _Refused(HTTPStatus.BAD_REQUEST, str(e)) from e
         case "POST", "/reset":
@@ -143,6 +148,9 @@ class Control:
         """`do` list, open, approve, object, merge on the local GitHub, each `login` for himself.
         Answers with the pull requests, each as it is then."""
         return self._ask("POST", "/pulls", json.dumps(asked))
+
+    def token(self, login: str) -> str:
+        return str(self._ask("POST", "/token", json.dumps({"login": login})))
 
     def _ask(self, method: str, path: str, body: str = "") -> Any:
         # http.client, because it never sends a loopback request through a proxy.

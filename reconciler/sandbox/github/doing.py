@@ -18,9 +18,8 @@ def did(hub: Hub, asked: Mapping[str, str]) -> list[dict[str, Any]]:
     try:
         number = int(asked.get("number", "0"))
         login = asked.get("login", "")
-        if login and login not in hub.users:
-            known = ", ".join(sorted(u for u, one in hub.users.items() if one.kind == "User"))
-            raise InputError(f"nobody here is {login!r}; write one of {known}")
+        if login:
+            _known(hub, login)
         match asked.get("do"):
             case "open":
                 number = hub.open_pull(login, asked["branch"], asked["title"])
@@ -38,6 +37,18 @@ def did(hub: Hub, asked: Mapping[str, str]) -> list[dict[str, Any]]:
         raise InputError(f"the local GitHub says no: {e}") from e
     shown = [hub.pulls[number]] if number else list(hub.pulls.values())
     return [_shown(pull) for pull in shown]
+
+
+def token(hub: Hub, login: str) -> str:
+    """With which this person's own commands speak to the local GitHub."""
+    return hub.users[_known(hub, login)].token
+
+
+def _known(hub: Hub, login: str) -> str:
+    if login not in hub.users:
+        known = ", ".join(sorted(u for u, one in hub.users.items() if one.kind == "User"))
+        raise InputError(f"nobody here is {login!r}; write one of {known}")
+    return login
 
 
 def _shown(pull: Pull) -> dict[str, Any]:
