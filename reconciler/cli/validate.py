@@ -49,7 +49,7 @@ def command(paths: tuple[str, ...], repo: Path, style: str, no_cache: bool) -> i
     from reconciler.repository import cache, check
 
     folder = None if no_cache else cache.folder(os.environ)
-    only = tuple(_within(path, repo) for path in paths)
+    only = tuple(within(path, repo) for path in paths)
     with Waiting() as waiting:
         checked = with_expressions(check(repo, only, cache=folder, progress=waiting.show), only)
     _print(checked, style)
@@ -72,7 +72,7 @@ def _chosen(path: str, one: str) -> bool:
     return one in ("", ".") or path == one or path.startswith(f"{one}/")
 
 
-def _within(path: str, repo: Path) -> str:
+def within(path: str, repo: Path) -> str:
     """A path as the files of the repository are named, wherever the command is run."""
     root, full = repo.resolve(), Path(path).absolute()
     if not full.exists() and not full.is_symlink():

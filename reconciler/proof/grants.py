@@ -21,6 +21,7 @@ from reconciler.model import (
 )
 from reconciler.policy.case import Case, SubjectFacts
 from reconciler.policy.judge import Judgement, Verdict, judge
+from reconciler.policy.ruling import Ruling
 from reconciler.proof.changes import OFF, Changes
 from reconciler.proof.evidence import Dossier, Memory
 from reconciler.proof.ground import Ground
@@ -67,7 +68,7 @@ class Grants:
         numbered = [(self._number(self.versions[id]), id) for id in ids]
         numbered.sort(key=lambda one: (one[0], self.versions[one[1]].path, one[1]))
         cold = self._recall([self.versions[id] for _, id in numbered])
-        self.dossier.prefetch(self.changes.settings, (_want(v) for v in cold))
+        self.dossier.prefetch(self.changes.settings, (want(v) for v in cold))
         self._look_for_mixed(cold)
         for _, id in numbered:
             self.outcomes(self.versions[id])
@@ -109,6 +110,17 @@ class Grants:
                 if not window.empty:
                     yield replace(claim, window=window, said=said, proof=outcome.proof)
             id = earlier.previous
+
+    def rulings(self, version: Version[Grant], claim: Claim) -> tuple[Ruling, ...]:
+        """What the rules say of a claim, for everybody whom it serves, whoever approved it."""
+        return tuple(map(self._ground(version).laws.decide, self.cases(version, claim)))
+
+    def cases(
+        self, version: Version[Grant], claim: Claim, ground: Ground | None = None
+    ) -> Iterator[Case]:
+        """What the rules are asked: those of the commit before, or those of `ground`."""
+        by, same = ground or self._ground(version), self.claims.get(version.id, [])
+        return (self._case(claim, version, same, p, by) for p in self._people(claim, by))
 
     @property
     def _space(self) -> str:
@@ -168,7 +180,7 @@ class Grants:
     def _judged(self, claim: Claim, version: Version[Grant], same: list[Claim]) -> Outcome:
         evidence = Evidence(version.commit)
         if self.changes.settings.kind is not ForgeKind.NONE:
-            found = self.dossier.of(self.changes.settings, _want(version))
+            found = self.dossier.of(self.changes.settings, want(version))
             if found is None:
                 return Outcome(claim, Proof.WAITING)
             evidence = found
@@ -198,7 +210,7 @@ class Grants:
                 version.blob,
                 ground.roster,
                 self.changes.tip.roster,
-                self._grantees(version, ground),
+                self.grantees(version, ground),
                 self.changes.settings,
             )
             if worst is None or _RANK[judgement.verdict] > _RANK[worst.verdict]:
@@ -261,7 +273,7 @@ class Grants:
                 self._counted.add(earlier.id)
                 self.holdings.add(self._number(earlier), earlier, self.past.claims([earlier]))
 
-    def _grantees(self, version: Version[Grant], ground: Ground) -> frozenset[str]:
+    def grantees(self, version: Version[Grant], ground: Ground) -> frozenset[str]:
         found: set[str] = set()
         for ref in version.content.subjects:
             found.add(ref.id)
@@ -324,13 +336,13 @@ def wants(
     """What the forge will be asked for the commits from `start` to `end`: to fetch it along."""
     found = [v for v in versions if start <= (changes.archive.number(v.commit) or -1) <= end]
     known = memory.read(f"grants:{changes.anchor}", [_name(v) for v in found])
-    return tuple(_want(v) for v in found if _name(v) not in known)
+    return tuple(want(v) for v in found if _name(v) not in known)
 
 
 _RANK = {Verdict.GRANTED: 0, Verdict.WAITING: 1, Verdict.REFUSED: 2}
 
 
-def _want(version: Version[Grant]) -> Want:
+def want(version: Version[Grant]) -> Want:
     return Want(version.commit, version.origin, version.blob)
 
 

@@ -71,7 +71,9 @@ def test_a_wrong_expression_permits_nothing_and_forbids_all(when: str) -> None:
 def test_a_wrong_expression_is_a_problem_of_its_rule() -> None:
     at = Position("policies/a.yaml", 2, 1)
     by = laws(
-        forbid(when="x", position=at), permit(when="y", position=at), permit("ok", when="true")
+        forbid(when="x", when_position=at),
+        permit(when="y", when_position=at),
+        permit("ok", when="true"),
     )
     one, two = by.problems(NOW)
     assert "`when` of rule `may` cannot be compiled: undeclared reference to 'y'" in one.what

@@ -1,0 +1,51 @@
+"""What was found out about one grant -> everything that led to it. Judges nothing again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.model import ForgeKind, Grant, Proof, Version
+from reconciler.policy.approvals import approvers
+from reconciler.policy.explanation import Explained, Explanation, Weighed, explained
+from reconciler.proof.authorise import Authorised
+from reconciler.proof.grants import want
+from reconciler.proof.ground import Ground
+
+
+def explanation(version: Version[Grant], found: Authorised) -> Explanation:
+    """By the rules of the commit before the one that brought the grant in."""
+    number = found.changes.archive.number(version.commit)
+    assert number is not None  # it was read from this line
+    ground = found.changes.ground(number - 1)
+    rows = tuple(_rows(version, found, ground))
+    pulls = () if found.changes.trusts(number) else tuple(_weighed(version, found, ground, rows))
+    return Explanation(version.origin, version.commit, version.merged, rows, pulls, version.gone)
+
+
+def _rows(version: Version[Grant], found: Authorised, ground: Ground) -> Iterator[Explained]:
+    for outcome in found.outcomes:
+        if outcome.claim.version == version.id:
+            for case in found.grants.cases(version, outcome.claim):
+                yield explained(ground.laws, case, outcome.proof, outcome.judgement)
+
+
+def _weighed(
+    version: Version[Grant], found: Authorised, ground: Ground, rows: tuple[Explained, ...]
+) -> Iterator[Weighed]:
+    settings = found.changes.settings
+    if settings.kind is ForgeKind.NONE or all(row.proof is Proof.WAITING for row in rows):
+        return
+    evidence = found.grants.dossier.of(settings, want(version))
+    own = any(row.ruling.self_approval for row in rows)
+    for pull in sorted(evidence.pulls if evidence else (), key=lambda pull: pull.number):
+        approved = approvers(
+            pull,
+            version.origin,
+            version.blob,
+            ground.roster,
+            found.changes.tip.roster,
+            found.grants.grantees(version, ground),
+            self_approval=own,
+            signed=settings.signed,
+        )
+        yield Weighed(pull, approved)
