@@ -88,7 +88,7 @@ def token(home: Path, login: str) -> None:
     \b
     Example: GITHUB_TOKEN=$(reconciler sandbox pull token alice) reconciler request
     """
-    click.echo(find(home).control.token(login))
+    click.echo(find(home).control.token_of(login))
 
 
 def _act(home: Path, **asked: str) -> None:

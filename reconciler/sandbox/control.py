@@ -39,7 +39,7 @@ class Controlled(Protocol):
 
     def pulls(self, asked: Mapping[str, str]) -> object: ...
 
-    def token(self, login: str) -> str: ...
+    def token_of(self, login: str) -> str: ...
 
 
 class _Refused(Exception):
@@ -93,7 +93,7 @@ def _answer(sandbox: Controlled, environ: dict[str, Any], sent: bytes) -> object
             try:
                 asked = {str(k): str(v) for k, v in json.loads(sent).items()}
                 if environ["PATH_INFO"] == "/token":
-                    return sandbox.token(asked.get("login", ""))
+                    return sandbox.token_of(asked.get("login", ""))
                 return sandbox.pulls(asked)
             except (InputError, ValueError, AttributeError) as e:
                 raise _Refused(HTTPStatus.BAD_REQUEST, str(e)) from e
@@ -149,7 +149,7 @@ class Control:
         Answers with the pull requests, each as it is then."""
         return self._ask("POST", "/pulls", json.dumps(asked))
 
-    def token(self, login: str) -> str:
+    def token_of(self, login: str) -> str:
         return str(self._ask("POST", "/token", json.dumps({"login": login})))
 
     def _ask(self, method: str, path: str, body: str = "") -> Any:
