@@ -16,6 +16,7 @@ from reconciler.errors import ReconcilerError
 COMMANDS = {
     "init": ("init", "Write a new access repository, ready to push."),
     "validate": ("validate", "Check every file, without asking anybody."),
+    "check": ("check", "Judge a pull request before the merge."),
     "plan": ("plan", "Show what apply would change, and why."),
     "apply": ("apply", "Make the systems agree with git."),
     "status": ("status", "Show who has what, until when."),

@@ -122,6 +122,13 @@ class Grants:
         by, same = ground or self._ground(version), self.claims.get(version.id, [])
         return (self._case(claim, version, same, p, by) for p in self._people(claim, by))
 
+    def asked(self, version: Version[Grant], claim: Claim, same: list[Claim]) -> Iterator[Case]:
+        """What a claim of a grant that is not on the main line yet would be judged by if it came
+        in now, for everybody whom it serves."""
+        ground = self.changes.tip
+        for facts in self._people(claim, ground):
+            yield self._case(claim, version, same, facts, ground)
+
     @property
     def _space(self) -> str:
         return f"grants:{self.changes.anchor}"
