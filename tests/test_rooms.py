@@ -25,12 +25,13 @@ MAY = {
     "policy": {"model", "errors"},
     "forge": {"model", "errors"},
     "proof": {"model", "errors", "forge.base", "planning", "policy", "repository"},
+    "asking": {"model", "errors", "policy", "proof", "repository"},
     "engine": {"model", "errors", "planning", "providers.base"},
     "repository": {"model", "errors", "providers", "providers.base"},
     "providers": {"model", "errors", "providers.base"},
     "sandbox": {"model", "errors", "templates", "sandbox"},
-    "cli": {"cli", "engine", "errors", "forge", "forge.base", "model", "planning", "policy", "proof",
-            "providers.base", "render", "repository", "sandbox", "templates"},
+    "cli": {"asking", "cli", "engine", "errors", "forge", "forge.base", "model", "planning",
+            "policy", "proof", "providers.base", "render", "repository", "sandbox", "templates"},
 }  # fmt: skip
 IMPURE = {"os", "time", "subprocess", "socket", "pathlib", "click", "random", "threading"}
 SDKS = {"boto3", "botocore", "google", "grpc", "azure", "atlassian", "requests"}

@@ -135,14 +135,22 @@ class Session:
         return UNAPPROVED if plan.unapproved else 0
 
 
-def proved(root: Path, now: datetime, progress: Progress = quiet) -> tuple[Loaded, Authorised]:
+def proved(
+    root: Path,
+    now: datetime,
+    progress: Progress = quiet,
+    commit: str = "HEAD",
+    trust: str | None = None,
+) -> tuple[Loaded, Authorised]:
     """The repository, and what of it was approved. A configuration that was not approved does not
-    count, so what it says of other files does not either: then all is read again without it."""
+    count, so what it says of other files does not either: then all is read again without it.
+    `trust` as in `Forge`; None for what the environment says."""
     without: frozenset[str] = frozenset()
     while True:
         loaded = load(
             root,
             now,
+            commit,
             cache=cache.folder(os.environ),
             progress=lambda done, total: progress("checking files", done, total),
             without=without,
@@ -151,7 +159,8 @@ def proved(root: Path, now: datetime, progress: Progress = quiet) -> tuple[Loade
             for problem in loaded.problems:
                 click.echo(str(problem), err=True)
             raise InputError("reconciler.yaml has never been valid; nothing can be done before")
-        asked = forges.asked(root, os.environ, os.environ.get(TRUST, ""))
+        trusted = os.environ.get(TRUST, "") if trust is None else trust
+        asked = forges.asked(root, os.environ, trusted)
         authorised = authorise(loaded, now, asked)
         if authorised.refused <= without:
             return loaded, authorised
