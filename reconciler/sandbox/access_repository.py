@@ -168,9 +168,8 @@ def _make(
         "reconciler.yaml": configuration,
         "directory/people.yaml": _directory(tuple(served), hosting),
     }
-    if hosting is None:
-        texts = {name: text for name, text in texts.items() if not name.startswith("policies/")}
-    else:
+    texts = {name: text for name, text in texts.items() if not name.startswith("policies/")}
+    if hosting:
         texts["policies/payments.yaml"] = _POLICY
     for name, text in texts.items():
         (draft / name).parent.mkdir(parents=True, exist_ok=True)

@@ -44,6 +44,7 @@ class Sandbox:
         self._names = chosen(names)
         self._hosted = hosted
         self._forge: Any = None
+        self._forges: dict[str, Served] = {}
         self.pid = os.getpid()
         self.faults = Faults()
         self._port = port
@@ -65,7 +66,7 @@ class Sandbox:
                 self.home,
                 self.pid,
                 self.names,
-                tuple(_endpoints(self._served)),
+                tuple(_endpoints(self._served | self._forges)),
                 {**self._env(), **trust},
                 self._serve_control(stack),
             )
@@ -83,13 +84,22 @@ class Sandbox:
 
     def pulls(self, asked: Mapping[str, str]) -> object:
         """What somebody does on the local GitHub. Raises InputError where it says no."""
+        from reconciler.sandbox.github.doing import did
+
+        return did(self._hub(), asked)
+
+    def token_of(self, login: str) -> str:
+        """Of one person on the local GitHub. Raises InputError for nobody."""
+        from reconciler.sandbox.github.doing import token
+
+        return token(self._hub(), login)
+
+    def _hub(self) -> Any:
         if self._forge is None:
             raise InputError(
                 "no forge is served here; start with `reconciler sandbox start --forge`"
             )
-        from reconciler.sandbox.github.doing import did
-
-        return did(self._forge, asked)
+        return self._forge
 
     def rows(self) -> tuple[Row, ...]:
         with self._changing:
@@ -140,7 +150,7 @@ class Sandbox:
         own = self.home / GITHUB
         shutil.rmtree(own, ignore_errors=True)
         own.mkdir()
-        served = forge.start(self.faults, own, port)
+        served = self._forges[GITHUB] = forge.start(self.faults, own, port)
         stack.callback(forge.stop)
         return {**served.env, "RECONCILER_TRUST": host(access, forge.bare.path)}
 
