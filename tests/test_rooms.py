@@ -21,7 +21,7 @@ LEAVES = {"reconciler.errors", "reconciler.model"}
 MAY = {
     "model": set(),
     "planning": {"model", "errors"},
-    "render": {"model", "planning", "providers.base"},
+    "render": {"model", "planning", "policy", "providers.base"},
     "policy": {"model", "errors"},
     "forge": {"model", "errors"},
     "proof": {"model", "errors", "forge.base", "planning", "policy", "repository"},

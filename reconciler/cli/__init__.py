@@ -19,6 +19,7 @@ COMMANDS = {
     "check": ("check", "Judge a pull request before the merge."),
     "plan": ("plan", "Show what apply would change, and why."),
     "apply": ("apply", "Make the systems agree with git."),
+    "policy": ("policy", "Test the policies, explain a decision, see what they leave open."),
     "status": ("status", "Show who has what, until when."),
     "schema": ("schema", "Print the JSON schema of a file format."),
     "sandbox": ("sandbox", "Serve local AWS, GCP, Azure and Bitbucket to try things on."),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
 
 from reconciler.model import ForgeKind, Grant, Proof, Version
-from reconciler.policy.approvals import approvers
+from reconciler.policy.approvals import Approved, approvers
+from reconciler.policy.coverage import Granted
 from reconciler.policy.explanation import Explained, Explanation, Weighed, explained
 from reconciler.proof.authorise import Authorised
-from reconciler.proof.grants import want
+from reconciler.proof.grants import key
 from reconciler.proof.ground import Ground
+from reconciler.proof.wanted import want
 
 
 def explanation(version: Version[Grant], found: Authorised) -> Explanation:
@@ -32,7 +36,7 @@ def _rows(version: Version[Grant], found: Authorised, ground: Ground) -> Iterato
 def _weighed(
     version: Version[Grant], found: Authorised, ground: Ground, rows: tuple[Explained, ...]
 ) -> Iterator[Weighed]:
-    settings = found.changes.settings
+    settings = found.grants.forge(version)
     if settings.kind is ForgeKind.NONE or all(row.proof is Proof.WAITING for row in rows):
         return
     evidence = found.grants.dossier.of(settings, want(version))
@@ -48,4 +52,27 @@ def _weighed(
             self_approval=own,
             signed=settings.signed,
         )
-        yield Weighed(pull, approved)
+        yield Weighed(pull, _asked(approved, rows))
+
+
+def _asked(approved: Approved, rows: tuple[Explained, ...]) -> Approved:
+    """Of somebody whom no rule asks the approval is right, and counts for nothing."""
+    needs = [need for row in rows for need in row.ruling.needs]
+    asked = frozenset(person for need in needs for person in need.persons)
+    why = "is not asked by the rule" if needs else "no rule asks for an approval"
+    outside = (f"{person} approved, and {why}" for person in sorted(approved.persons - asked))
+    return replace(
+        approved, persons=approved.persons & asked, remarks=(*approved.remarks, *outside)
+    )
+
+
+def granted(
+    versions: Iterable[Version[Grant]], found: Authorised, ground: Ground, now: datetime
+) -> Iterator[Granted]:
+    """Everything that these versions asked for, as the rules of `ground` are asked about it."""
+    proofs = {key(outcome.claim): outcome.proof for outcome in found.outcomes}
+    for version in versions:
+        for claim in found.grants.claims.get(version.id, ()):
+            active = claim.window.contains(now) and proofs.get(key(claim)) is not Proof.REFUSED
+            for case in found.grants.cases(version, claim, ground):
+                yield Granted(case, version.path, version.gone is None, active)
