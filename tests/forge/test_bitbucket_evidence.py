@@ -146,14 +146,17 @@ def test_a_direct_push_has_no_pull_request(world: World) -> None:
     assert world.evidence(pushed).pulls == ()
 
 
-def test_what_was_reviewed_once_and_then_pushed_by_hand_came_in_by_no_request(world: World) -> None:
+@pytest.mark.parametrize("strategy", Strategy)
+def test_what_was_reviewed_once_and_then_pushed_by_hand_came_in_by_no_request(
+    world: World, strategy: Strategy
+) -> None:
     """Approved, taken out of the request by a forced push, and put onto the main line past it."""
     number = world.request()
     reviewed = world.book.pulls[number].head
     world.book.approve("bob", number)
     start = world.book.repository.head("main")
     world.book.push("alice", "ask", {"README": "nothing\n"}, onto=start)
-    world.book.merge("alice", number, Strategy.SQUASH)
+    world.book.merge("alice", number, strategy)
     assert world.book.repository.full(reviewed) == reviewed
     assert world.evidence(reviewed).pulls == ()
 
