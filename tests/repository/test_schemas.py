@@ -80,7 +80,7 @@ def test_the_examples_of_each_provider_fit_its_own_schema(provider: str) -> None
                 assert Exact(root).is_valid(example), (node.get("title"), example)
 
 
-@pytest.mark.parametrize("name", [*FILES, "common", "plan"])
+@pytest.mark.parametrize("name", [*FILES, "common", "plan", "check"])
 def test_the_examples_of_a_schema_fit_it(name: str) -> None:
     whole = schemas.whole(FOLDER, name, loose=True)
     for node in nodes(whole):
