@@ -99,7 +99,7 @@ def _end(text: str, at: Position) -> int:
             at.line - 1,
             at.column - 1,
         ):
-            last = event.end_mark
+            last: Any = event.end_mark
             return _offset(text, Position(at.path, last.line + 1, last.column + 1))
     raise AssertionError(f"nothing starts at {at}")
 

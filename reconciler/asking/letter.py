@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from reconciler.asking.weighing import Answer, Approval
 from reconciler.model import BundleRef, Grant, Item
-from reconciler.policy.words import length, moment, short
+from reconciler.policy.words import length, moment
+from reconciler.policy.words import what as named
 
 _LONGEST = 120  # characters of a title
 
@@ -29,7 +30,7 @@ def asking(answer: Answer, approvals: Sequence[Approval], *, extends: bool = Fal
     title = f"{kind} for {who}: {first}" + (f" and {more} more" if more else "")
     facts = [
         ("Who", _code(who)),
-        ("What", ", ".join(_code(what(one)) for one in grant.access)),
+        ("What", "; ".join(whole(one, answer) for one in grant.access)),
         ("Until", until(answer)),
         *([("Ticket", _code(grant.ticket))] if grant.ticket else []),
         ("File", _code(grant.path)),
@@ -62,8 +63,14 @@ def names(grant: Grant) -> str:
 def what(one: Item | BundleRef) -> str:
     if isinstance(one, BundleRef):
         return f"bundle {one.name}"
-    entitlement = one.entitlement
-    return f"{entitlement.system}: {short(entitlement.role)} on {entitlement.resource}"
+    return named(one.entitlement)
+
+
+def whole(one: Item | BundleRef, answer: Answer) -> str:
+    """With everything that comes with a bundle."""
+    within = answer.items(one.name) if isinstance(one, BundleRef) else ()
+    more = ", ".join(_code(named(each)) for each in within)
+    return _code(what(one)) + (f" ({more})" if more else "")
 
 
 def until(answer: Answer) -> str:

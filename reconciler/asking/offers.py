@@ -3,11 +3,12 @@ some rule permits them. Hides nothing for good: what is not offered may still be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 
-from reconciler.asking.places import Place, places
+from reconciler.asking.places import places
 from reconciler.asking.spelling import Spelled, of_bundles, of_catalog, of_history
 from reconciler.asking.weighing import Answer, permit, weigh
 from reconciler.model import BundleRef, Effect, Grant, Item, PolicyPage, Require, Rule, SubjectRef
@@ -17,7 +18,7 @@ from reconciler.proof.ground import Ground
 from reconciler.repository.load import Loaded
 
 _MOST = 500  # candidates that are looked at
-_USUAL = timedelta(hours=1)
+USUAL = timedelta(hours=1)  # what a grant is weighed for while nobody has said how long
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,33 +36,34 @@ class Offer:
 
 
 def offers(
-    loaded: Loaded,
-    authorised: Authorised,
-    subject: SubjectRef,
-    now: datetime,
-    duration: timedelta | None,
-    *,
-    break_glass: bool,
+    loaded: Loaded, authorised: Authorised, base: Grant, now: datetime, *, flexible: bool
 ) -> tuple[Offer, ...]:
-    """What is permitted for this long (None: for some time), bundles first."""
-    ground = authorised.changes.tip
-    laws = _lenient(ground)
-    found = list(_different(_candidates(loaded, ground), subject))[:_MOST]
-    spots = places(laws, "request", break_glass=break_glass)
-    length = duration or _USUAL
-    rows = [(one, _drafts(one, spots, subject, length, break_glass)) for one in found]
-    answers = _answers(rows, authorised, now, laws)
-    if duration is None:
-        fitting = [(one, _fitting(a, laws)) for one, a in zip(found, answers, strict=True)]
-        again = _answers(fitting, authorised, now, laws)
-        answers = [(*a, *b) for a, b in zip(answers, again, strict=True)]
-    best = [(one, next((a for a in row if a.permitted), None)) for one, row in
-            zip(found, answers, strict=True)]  # fmt: skip
-    offered = [Offer(one.text, one.access, answer) for one, answer in best if answer]
+    """What the subjects of `base` may have by a grant like that, bundles first. `flexible` as in
+    `possible`."""
+    every = _candidates(loaded, authorised.changes.tip)
+    found = list(islice(_different(every, base.subjects), _MOST))
+    wishes = [replace(base, access=(one.access,)) for one in found]
+    answers = possible(wishes, authorised, now, flexible=flexible)
+    pairs = zip(found, answers, strict=True)
+    offered = [Offer(one.text, one.access, answer) for one, answer in pairs if answer]
     return tuple(sorted(offered, key=lambda o: (not isinstance(o.access, BundleRef), str(o))))
 
 
-def _lenient(ground: Ground) -> Laws:
+def possible(
+    wishes: Sequence[Grant], authorised: Authorised, now: datetime, *, flexible: bool
+) -> tuple[Answer | None, ...]:
+    """For each wish, wherever its file lies, the best that the rules would say, were ticket and
+    reason right; None where none permits it. `flexible`: its length may still be changed."""
+    laws = lenient(authorised.changes.tip)
+    rows = [_placed(wish, laws) for wish in wishes]
+    answers = _answers(rows, authorised, now, laws)
+    if flexible:
+        again = _answers([_fitting(row, laws) for row in answers], authorised, now, laws)
+        answers = [(*first, *second) for first, second in zip(answers, again, strict=True)]
+    return tuple(next((a for a in row if a.permitted), None) for row in answers)
+
+
+def lenient(ground: Ground) -> Laws:
     """The rules without what a file must carry, which is asked for only later."""
     return Laws((_without_require(page) for page in ground.policies), ground.catalog, ground.roster)
 
@@ -91,24 +93,20 @@ def _roles(rule: Rule) -> Iterator[str]:
         yield from (role for role in rule.match.roles if not any(c in role for c in "*?["))
 
 
-def _different(found: Iterable[Spelled], subject: SubjectRef) -> Iterator[Spelled]:
+def _different(found: Iterable[Spelled], subjects: tuple[SubjectRef, ...]) -> Iterator[Spelled]:
     """Each access once; an account that an item names is for those who had it."""
     seen: set[object] = set()
     for one in found:
         key = one.access.name if isinstance(one.access, BundleRef) else (
             one.access.entitlement, one.access.account)  # fmt: skip
-        if key not in seen and (not one.subjects or subject in one.subjects):
+        if key not in seen and (not one.subjects or set(subjects) <= set(one.subjects)):
             seen.add(key)
             yield one
 
 
-def _drafts(
-    one: Spelled, spots: Iterable[Place], subject: SubjectRef, length: timedelta, break_glass: bool
-) -> list[Grant]:
-    return [
-        Grant(p.path, (subject,), (one.access,), "", duration=length, break_glass=break_glass)
-        for p in spots
-    ]
+def _placed(wish: Grant, laws: Laws) -> list[Grant]:
+    spots = places(laws, "request", break_glass=wish.break_glass)
+    return [replace(wish, path=place.path) for place in spots]
 
 
 def _fitting(answers: Iterable[Answer], laws: Laws) -> list[Grant]:
@@ -117,16 +115,15 @@ def _fitting(answers: Iterable[Answer], laws: Laws) -> list[Grant]:
     for answer in answers:
         rules = [rule for name in answer.rules if (rule := permit(laws, name))]
         least = max((r.min_duration for r in rules if r.min_duration), default=None)
-        length = least if least and least > _USUAL else answer.most
+        length = least if least and least > USUAL else answer.most
         if not answer.permitted and length:
             found.append(replace(answer.grant, duration=length))
     return found
 
 
 def _answers(
-    rows: Iterable[tuple[Spelled, list[Grant]]], authorised: Authorised, now: datetime, laws: Laws
+    rows: Sequence[Sequence[Grant]], authorised: Authorised, now: datetime, laws: Laws
 ) -> list[tuple[Answer, ...]]:
     """Weighed all at once, and given back row by row."""
-    rows = list(rows)
-    every = iter(weigh([grant for _, drafts in rows for grant in drafts], authorised, now, laws))
-    return [tuple(next(every) for _ in drafts) for _, drafts in rows]
+    every = iter(weigh([grant for row in rows for grant in row], authorised, now, laws))
+    return [tuple(next(every) for _ in row) for row in rows]

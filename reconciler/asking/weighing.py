@@ -24,6 +24,7 @@ class Said:
     entitlement: Entitlement | None
     ruling: Ruling
     most: timedelta | None = None
+    bundle: str = ""  # that it came with
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ class Answer:
     @property
     def rules(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(each.ruling.rule for each in self.said if each.ruling.rule))
+
+    def items(self, bundle: str) -> tuple[Entitlement, ...]:
+        """What comes with a bundle."""
+        found = (each.entitlement for each in self.said if each.bundle == bundle)
+        return tuple(dict.fromkeys(one for one in found if one is not None))
 
     @property
     def most(self) -> timedelta | None:
@@ -125,7 +131,7 @@ def _answer(
             ruling = _FREE if free else tip.decide(case)
             rule = permit(tip, ruling.rule)
             most = longest(rule, case) if rule else None
-            said.append(Said(case.subject.id, claim.entitlement, ruling, most))
+            said.append(Said(case.subject.id, claim.entitlement, ruling, most, claim.bundle))
     grant = version.content
     said += _absent(grant, claims, tip)
     roster = changes.tip.roster

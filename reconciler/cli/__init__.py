@@ -15,6 +15,7 @@ from reconciler.errors import ReconcilerError
 # name -> (module, one line for the overview)
 COMMANDS = {
     "init": ("init", "Write a new access repository, ready to push."),
+    "request": ("request", "Ask for access, in a pull request."),
     "validate": ("validate", "Check every file, without asking anybody."),
     "check": ("check", "Judge a pull request before the merge."),
     "plan": ("plan", "Show what apply would change, and why."),
