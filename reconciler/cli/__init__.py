@@ -21,6 +21,7 @@ COMMANDS = {
     "plan": ("plan", "Show what apply would change, and why."),
     "apply": ("apply", "Make the systems agree with git."),
     "policy": ("policy", "Test the policies, explain a decision, see what they leave open."),
+    "doctor": ("doctor", "Check that the repository is protected, and its policies sound."),
     "status": ("status", "Show who has what, until when."),
     "schema": ("schema", "Print the JSON schema of a file format."),
     "sandbox": ("sandbox", "Serve local AWS, GCP, Azure and Bitbucket to try things on."),

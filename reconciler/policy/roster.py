@@ -88,11 +88,11 @@ def _names(accounts: Accounts) -> tuple[str, ...]:
     """How the forge knows somebody: by immutable ids alone where any is given, for a login can be
     given up and taken by somebody else (rule 10)."""
     names = accounts_in(accounts, FORGE)
-    ids = tuple(name for name in names if _immutable(name))
+    ids = tuple(name for name in names if immutable(name))
     return ids or names
 
 
-def _immutable(name: str) -> bool:
+def immutable(name: str) -> bool:
     return (name.isascii() and name.isdigit()) or (name.startswith("{") and name.endswith("}"))
 
 
