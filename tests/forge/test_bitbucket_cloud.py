@@ -197,6 +197,22 @@ def want(commit: str) -> Want:
     return Want(commit, PATH, "")
 
 
+def test_a_server_that_ignores_what_was_asked_for_finds_nothing() -> None:
+    """A filter that it does not know, and a branch of the same name in a fork."""
+
+    def row(branch: str, repository: str) -> dict[str, object]:
+        source = {"branch": {"name": branch}, "repository": {"full_name": repository}}
+        target = {"branch": {"name": "main"}}
+        return {"id": 1, "state": "OPEN", "source": source, "destination": target}
+
+    with scripted() as server:
+        settings = ForgeSettings(ForgeKind.BITBUCKET, "acme/access", url=server.url)
+        reader = bitbucket.open_reader(settings, Credentials("local"))
+        page = {"values": [row("other", "acme/access"), row("ask", "eve/access")]}
+        server.says(f"{ROOT}/pullrequests", page)
+        assert reader.open_pull("ask") is None
+
+
 def test_pages_that_go_in_circles_end(world: World) -> None:
     with scripted() as server:
         settings = replace(world.settings, url=server.url)

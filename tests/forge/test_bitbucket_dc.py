@@ -89,9 +89,10 @@ def test_a_noted_commit_that_came_only_later_is_not_believed() -> None:
 
 
 def test_the_noted_commit_is_that_of_the_last_word_only() -> None:
-    row = pull(seen=B)
-    found = told(row, approved(5_000), rescoped(4_000, A, B), approved(2_000))
-    assert found == [("bob", "approved", A), ("bob", "approved", B)]
+    """The last one came from a page that was old by then, the one before it did not."""
+    row = pull(seen=A)
+    found = told(row, approved(5_000), approved(4_000), rescoped(3_000, A, B))
+    assert found == [("bob", "approved", B), ("bob", "approved", A)]
 
 
 def test_an_approval_that_the_request_no_longer_lists_was_withdrawn() -> None:
@@ -186,6 +187,20 @@ def test_a_request_without_commits_rules_nobody_out(world: World) -> None:
         server.says(f"{ROOT}/pull-requests/1/commits", {"values": [], **last})
         with pytest.raises(ForgeError, match="nobody can be ruled out"):
             list(reader.evidence([Want(A, PATH, "")]))
+
+
+def test_a_server_that_ignores_what_was_asked_for_finds_nothing() -> None:
+    def row(branch: str, slug: str) -> dict[str, Any]:
+        repository = {"slug": slug, "project": {"key": "ACC"}}
+        source = {"id": f"refs/heads/{branch}", "repository": repository}
+        return {"id": 1, "state": "OPEN", "fromRef": source, "toRef": {"id": "refs/heads/main"}}
+
+    with scripted() as server:
+        settings = ForgeSettings(ForgeKind.BITBUCKET_DC, "ACC/access", url=server.url)
+        reader = bitbucket_dc.open_reader(settings, Credentials("local"))
+        page = {"values": [row("other", "access"), row("ask", "a-fork")], "isLastPage": True}
+        server.says(f"{ROOT}/pull-requests", page)
+        assert reader.open_pull("ask") is None
 
 
 def test_the_address_is_needed() -> None:
