@@ -19,10 +19,11 @@ from reconciler.model import (
 )
 from reconciler.proof.changes import Changes, unapproved, walk
 from reconciler.proof.evidence import Dossier, Memory, Open
-from reconciler.proof.grants import Grants, Key, Outcome, key, wants
+from reconciler.proof.grants import Grants, Key, Outcome, key
 from reconciler.proof.holdings import by_version
 from reconciler.proof.past import Past
 from reconciler.proof.reviews import AfterReviews
+from reconciler.proof.wanted import wants
 from reconciler.repository.archive import Archive
 from reconciler.repository.load import Loaded
 from reconciler.repository.paths import Kind
@@ -110,6 +111,8 @@ def _authorised(
     reviews = AfterReviews(
         changes, dossier, grants, tuple(v for v in loaded.reviews if v.gone is None)
     )
+    still_open = tuple(sorted(reviews.open(_broken(loaded, changes))))
+    grants.keep()
     return Authorised(
         changes,
         grants,
@@ -117,7 +120,7 @@ def _authorised(
         told,
         tuple(sorted({*unapproved(changes), *_unapproved(told, grants, carried, now)})),
         _waiting(told, changes, dossier, now),
-        tuple(sorted(reviews.open(_broken(loaded, changes)))),
+        still_open,
         _notices(changes),
         changes.tip.laws.problems(now),
         _configuration(changes),

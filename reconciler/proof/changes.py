@@ -4,6 +4,7 @@ approved by the rules before it. The first commit that is not to be trusted is t
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import cast
@@ -58,6 +59,7 @@ class Changes:
     refusals: list[Refusal] = field(default_factory=list)
     unsure: bool = False
     refused: set[int] = field(default_factory=set)  # ids of contents that do not count
+    _switched: list[tuple[int, ForgeSettings]] = field(default_factory=list)  # and by which commit
     _before: dict[int, int] = field(default_factory=dict)
     _grounds: dict[tuple[Entry, ...], Ground] = field(default_factory=dict)
 
@@ -74,6 +76,22 @@ class Changes:
         if not self._before:
             self._before.update((t.id, t.previous) for t in self.archive.traces(GOVERNING))
         return self._before.get(id, -1)
+
+    def forge(self, number: int) -> ForgeSettings:
+        """Who knows how the commit `number` came in: the forge that counted before it. Once proof is
+        no longer asked for, nobody need know."""
+        before = bisect_left(self._switched, number, key=lambda one: one[0]) - 1
+        return OFF if self.root is None or before < 0 else self._switched[before][1]
+
+    def switch(self, number: int, settings: ForgeSettings) -> None:
+        """Proof is asked for from the commit on that sets up a forge, until one that was approved
+        takes it away."""
+        self.settings = settings
+        self._switched.append((number, settings))
+        if settings.kind is ForgeKind.NONE:
+            self.root = None
+        elif self.root is None:
+            self.root = number
 
     def trusts(self, number: int) -> bool:
         """Whether what this commit brought is taken as it is."""
@@ -140,7 +158,8 @@ class _Walk:
                     changes.standing.leave(event)
             changes.standing.close(number)
             if any(event.kind is Kind.CONFIGURATION for event in group):
-                _switch(changes, number, configuration(changes.standing.at(number), self._read))
+                settled = configuration(changes.standing.at(number), self._read)
+                changes.switch(number, settled.forge if settled else OFF)
         if changes.root is not None and fetched < self._last:
             self._fetch(changes, fetched)
         for space, rows in self._proved.items():
@@ -186,7 +205,7 @@ class _Walk:
         before = changes.ground(event.number - 1)
         judgement = judge_change(
             before.laws,
-            event.path,
+            event.origin,  # not the path that it was moved to since: moving it is no change
             event.origin,
             event.blob,
             evidence,
@@ -204,17 +223,6 @@ class _Walk:
 
     def _spaces(self, changes: Changes) -> str:
         return f"changes:{changes.anchor}"
-
-
-def _switch(changes: Changes, number: int, settled: Configuration | None) -> None:
-    """Proof is asked for from the commit on that sets up a forge, until one that was approved
-    takes it away."""
-    settings = settled.forge if settled else OFF
-    changes.settings = settings
-    if settings.kind is ForgeKind.NONE:
-        changes.root = None
-    elif changes.root is None:
-        changes.root = number
 
 
 @dataclass

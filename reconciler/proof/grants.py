@@ -4,15 +4,16 @@ once stands: it is remembered by content and commit, and losing the memory costs
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from reconciler.forge.base import Want
 from reconciler.model import (
     Claim,
     Evidence,
     ForgeKind,
+    ForgeSettings,
     Grant,
     Proof,
     SubjectKind,
@@ -22,12 +23,13 @@ from reconciler.model import (
 from reconciler.policy.case import Case, SubjectFacts
 from reconciler.policy.judge import Judgement, Verdict, judge
 from reconciler.policy.ruling import Ruling
-from reconciler.proof.changes import OFF, Changes
+from reconciler.proof.changes import Changes
 from reconciler.proof.evidence import Dossier, Memory
 from reconciler.proof.ground import Ground
 from reconciler.proof.holdings import Holdings
 from reconciler.proof.mixed import mixed
 from reconciler.proof.past import Past
+from reconciler.proof.wanted import name, want
 
 Key = tuple[int, str, str, str]  # version, subject, entitlement, account
 
@@ -62,26 +64,45 @@ class Grants:
     _fresh: dict[str, str] = field(default_factory=dict)
     _mixed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _counted: set[int] = field(default_factory=set)
+    _prepared: set[int] = field(default_factory=set)
 
     def judge(self, ids: Iterable[int]) -> dict[int, tuple[Outcome, ...]]:
         """The outcomes of these versions, in the order in which they came in."""
         numbered = [(self._number(self.versions[id]), id) for id in ids]
         numbered.sort(key=lambda one: (one[0], self.versions[one[1]].path, one[1]))
-        cold = self._recall([self.versions[id] for _, id in numbered])
-        self.dossier.prefetch(self.changes.settings, (want(v) for v in cold))
-        self._look_for_mixed(cold)
+        self.prepare(self.versions[id] for _, id in numbered)
         for _, id in numbered:
             self.outcomes(self.versions[id])
-        if self._fresh:
-            self.memory.write(self._space, self._fresh)
-            self._fresh = {}
         return {id: self._done[id] for _, id in numbered}
+
+    def prepare(self, versions: Iterable[Version[Grant]]) -> None:
+        """Fetches at once what it takes to judge these."""
+        fresh = [v for v in versions if v.id not in self._prepared]
+        self._prepared.update(v.id for v in fresh)
+        due = [v for v in fresh if not self._trusts(v) and _proves(self.forge(v))]
+        self._known.update(self.memory.read(self._space, [name(v) for v in due]))
+        cold: dict[ForgeSettings, list[Version[Grant]]] = defaultdict(list)
+        for version in due:
+            if name(version) not in self._known:
+                cold[self.forge(version)].append(version)
+        for settings, some in cold.items():
+            self.dossier.prefetch(settings, map(want, some))
+            touched = self.changes.archive.touched({v.commit for v in some})
+            self._mixed.update((commit, mixed(paths)) for commit, paths in touched.items())
+
+    def keep(self) -> None:
+        """Remembers what was granted."""
+        self.memory.write(self._space, self._fresh)
+        self._fresh = {}
 
     def outcomes(self, version: Version[Grant]) -> tuple[Outcome, ...]:
         found = self._done.get(version.id)
         if found is None:
+            self.prepare([version])
             found = self._done[version.id] = tuple(self._outcomes(version))
             kept = [o.claim for o in found if o.proof is not Proof.REFUSED]
+            if len(kept) < len(found):
+                kept += self.carried(version)
             self.holdings.add(self._number(version), version, kept)
         return found
 
@@ -116,18 +137,22 @@ class Grants:
         return tuple(map(self._ground(version).laws.decide, self.cases(version, claim)))
 
     def cases(
-        self, version: Version[Grant], claim: Claim, ground: Ground | None = None
+        self,
+        version: Version[Grant],
+        claim: Claim,
+        ground: Ground | None = None,
+        same: list[Claim] | None = None,
     ) -> Iterator[Case]:
-        """What the rules are asked: those of the commit before, or those of `ground`."""
-        by, same = ground or self._ground(version), self.claims.get(version.id, [])
+        """What the rules are asked: those of the commit before, or those of `ground`. `same` are
+        all claims of the version, where it is not one of those that were loaded."""
+        by = ground or self._ground(version)
+        same = self.claims.get(version.id, []) if same is None else same
         return (self._case(claim, version, same, p, by) for p in self._people(claim, by))
 
     def asked(self, version: Version[Grant], claim: Claim, same: list[Claim]) -> Iterator[Case]:
         """What a claim of a grant that is not on the main line yet would be judged by if it came
         in now, for everybody whom it serves."""
-        ground = self.changes.tip
-        for facts in self._people(claim, ground):
-            yield self._case(claim, version, same, facts, ground)
+        return self.cases(version, claim, self.changes.tip, same)
 
     @property
     def _space(self) -> str:
@@ -138,14 +163,8 @@ class Grants:
         assert number is not None, version.commit  # it was read from this line
         return number
 
-    def _recall(self, versions: Iterable[Version[Grant]]) -> list[Version[Grant]]:
-        """Those that must be judged now. What is known of the others is kept at hand."""
-        due = [v for v in versions if not self._trusts(v)]
-        if self.changes.settings == OFF:
-            return due
-        known = self.memory.read(self._space, [_name(v) for v in due])
-        self._known.update(known)
-        return [v for v in due if _name(v) not in known]
+    def forge(self, version: Version[Grant]) -> ForgeSettings:
+        return self.changes.forge(self._number(version))
 
     def _trusts(self, version: Version[Grant]) -> bool:
         """Without a forge, a grant from before there were any policies stands as it is."""
@@ -156,12 +175,6 @@ class Grants:
 
     def _ground(self, version: Version[Grant]) -> Ground:
         return self.changes.ground(self._number(version) - 1)
-
-    def _look_for_mixed(self, cold: list[Version[Grant]]) -> None:
-        commits = {v.commit for v in cold}
-        if commits and self.changes.settings.kind is not ForgeKind.NONE:
-            touched = self.changes.archive.touched(commits)
-            self._mixed.update((commit, mixed(paths)) for commit, paths in touched.items())
 
     def _outcomes(self, version: Version[Grant]) -> Iterator[Outcome]:
         claims = self.claims.get(version.id)
@@ -185,9 +198,9 @@ class Grants:
             self._remember(version, remembered, fresh)
 
     def _judged(self, claim: Claim, version: Version[Grant], same: list[Claim]) -> Outcome:
-        evidence = Evidence(version.commit)
-        if self.changes.settings.kind is not ForgeKind.NONE:
-            found = self.dossier.of(self.changes.settings, want(version))
+        evidence, settings = Evidence(version.commit), self.forge(version)
+        if _proves(settings):
+            found = self.dossier.of(settings, want(version))
             if found is None:
                 return Outcome(claim, Proof.WAITING)
             evidence = found
@@ -218,7 +231,7 @@ class Grants:
                 ground.roster,
                 self.changes.tip.roster,
                 self.grantees(version, ground),
-                self.changes.settings,
+                self.forge(version),
             )
             if worst is None or _RANK[judgement.verdict] > _RANK[worst.verdict]:
                 worst = judgement
@@ -281,11 +294,12 @@ class Grants:
                 self.holdings.add(self._number(earlier), earlier, self.past.claims([earlier]))
 
     def grantees(self, version: Version[Grant], ground: Ground) -> frozenset[str]:
+        """Who would gain when it came in. Whoever comes to a group later gains by their own claim."""
         found: set[str] = set()
         for ref in version.content.subjects:
             found.add(ref.id)
             if ref.group:
-                found |= ground.roster.members(ref.id) | self.changes.tip.roster.members(ref.id)
+                found |= ground.roster.members(ref.id)
         return frozenset(found)
 
     def _mark(self, claim: Claim, version: Version[Grant]) -> str:
@@ -303,7 +317,7 @@ class Grants:
 
     def _remembered(self, version: Version[Grant]) -> dict[str, Judgement]:
         """By mark. Only what was granted is remembered: what was not is asked again."""
-        row = self._known.get(_name(version))
+        row = self._known.get(name(version))
         if row is None:
             return {}
         try:
@@ -329,29 +343,16 @@ class Grants:
             for o in fresh
             if o.proof is Proof.PROVED and o.judgement is not None
         }
-        if granted and self.changes.settings.kind is not ForgeKind.NONE:
+        if granted and _proves(self.forge(version)):
             rows = [
                 [mark, j.rule, j.approved_by, j.pull, j.break_glass, j.automatic]
                 for mark, j in {**known, **granted}.items()
             ]
-            self._fresh[_name(version)] = json.dumps(rows, separators=(",", ":"))
-
-
-def wants(
-    changes: Changes, memory: Memory, versions: Iterable[Version[Grant]], start: int, end: int
-) -> tuple[Want, ...]:
-    """What the forge will be asked for the commits from `start` to `end`: to fetch it along."""
-    found = [v for v in versions if start <= (changes.archive.number(v.commit) or -1) <= end]
-    known = memory.read(f"grants:{changes.anchor}", [_name(v) for v in found])
-    return tuple(want(v) for v in found if _name(v) not in known)
+            self._fresh[name(version)] = json.dumps(rows, separators=(",", ":"))
 
 
 _RANK = {Verdict.GRANTED: 0, Verdict.WAITING: 1, Verdict.REFUSED: 2}
 
 
-def want(version: Version[Grant]) -> Want:
-    return Want(version.commit, version.origin, version.blob)
-
-
-def _name(version: Version[Grant]) -> str:
-    return f"{version.commit}\0{version.blob}\0{version.origin}"
+def _proves(settings: ForgeSettings) -> bool:
+    return settings.kind is not ForgeKind.NONE

@@ -16,7 +16,7 @@ from reconciler.policy.laws import Laws
 from reconciler.policy.roster import Roster
 from reconciler.repository.archive import Archive, Trace
 from reconciler.repository.configuration import Configuration
-from reconciler.repository.paths import Kind
+from reconciler.repository.paths import NAMED, Kind
 
 Content = Configuration | PolicyPage | CatalogPage | DirectoryPage | Bundle | AfterReview
 Read = Callable[[int], "Version[Content] | None"]
@@ -104,6 +104,7 @@ class Standing:
 
     _standing: dict[int, Entry] = field(default_factory=dict)  # by the id of the latest trace
     _now: dict[int, int] = field(default_factory=dict)  # trace -> trace under which its line stands
+    _lost: dict[str, int] = field(default_factory=dict)  # path -> what went from there unapproved
     _numbers: list[int] = field(default_factory=list)
     _states: list[tuple[Entry, ...]] = field(default_factory=list)
 
@@ -113,9 +114,8 @@ class Standing:
         if before is not None:
             del self._standing[before.id]
         if event.content is not None:
-            for id, entry in list(self._standing.items()):
-                if entry.path == event.path:  # deleted against the rules, and now made anew
-                    before = self._standing.pop(id)
+            lost = self._lost.pop(event.origin, -1)  # gone against the rules, now made anew
+            before = self._standing.pop(lost, before)
             id = event.content.id
             self._standing[id] = Entry(id, event.kind, event.origin, before)
             self._now[id] = id
@@ -123,8 +123,14 @@ class Standing:
     def leave(self, event: Event) -> None:
         """It was not: the version before stands on."""
         before = self._line(event)
-        if event.content is not None and before is not None:
+        if before is None:
+            return
+        if event.content is not None:
             self._now[event.content.id] = before.id
+            if event.kind in NAMED and event.origin != before.path:
+                self._lost[before.path] = before.id
+        else:
+            self._lost[event.path] = before.id
 
     def _line(self, event: Event) -> Entry | None:
         """The entry of which the event is the next step."""

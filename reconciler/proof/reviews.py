@@ -33,6 +33,8 @@ class AfterReviews:
     closing: tuple[Version[AfterReview], ...]
 
     def open(self, versions: Iterable[Version[Grant]]) -> Iterator[OpenReview]:
+        versions = tuple(versions)
+        self.grants.prepare(versions)
         for version in versions:
             taken = [o for o in self.grants.outcomes(version) if _broken(o)]
             judgement = taken[0].judgement if taken else None
@@ -68,12 +70,10 @@ class AfterReviews:
         self, review: Version[AfterReview], grantees: frozenset[str], by: Source
     ) -> bool:
         """Somebody whom the rule names, and who had none of the access, wrote or approved it."""
-        settings = self.changes.settings
-        if settings.kind is ForgeKind.NONE:
-            return True
         number = self.changes.archive.number(review.commit)
         assert number is not None
-        if self.changes.trusts(number):
+        settings = self.changes.forge(number)
+        if settings.kind is ForgeKind.NONE or self.changes.trusts(number):
             return True
         evidence = self.dossier.of(settings, Want(review.commit, review.origin, review.blob))
         then, today = self.changes.ground(number - 1).roster, self.changes.tip.roster

@@ -3,7 +3,7 @@ says who holds what. Real commits in a real repository, and evidence over real H
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,7 +107,7 @@ class Seen:
 
     @property
     def unknown(self) -> str:
-        return "; ".join(f"{one.scope}: {one.cause}" for one in self.authorised.unknown)
+        return "; ".join(f"{one.where}: {one.error}" for one in self.authorised.unknown)
 
 
 def _short(claim: Claim) -> str:
@@ -140,15 +140,14 @@ class Town:
     def close(self) -> None:
         self.github.stop()
 
-    def begin(self, rules: str = RULES, changes: str = CHANGES, **more: str | None) -> str:
-        """The first setup, which is trusted. `more` are files, "/" written as "__"."""
-        files = {
+    def begin(self, rules: str = RULES, changes: str = CHANGES, **files: str | None) -> str:
+        """The first setup, which is trusted. Returns its commit."""
+        setup: Files = {
             CONFIGURATION: self.configuration(),
             PEOPLE: self.directory(),
             POLICY: rules + changes,
-            **{f"{name.replace('__', '/')}.yaml": text for name, text in more.items()},
         }
-        return self.push("grace", files)
+        return self.push("grace", {**setup, **files})
 
     def configuration(self, more: str = "") -> str:
         forge = f'{{provider: github, repository: acme/access, url: "{self.url}"{more}}}'
@@ -206,12 +205,7 @@ class Town:
         """The cache is lost."""
         self.memory = Memory(self.home / f"memory-{self.at:%H%M%S%f}-{self._branches}", self.root)
 
-    def run(
-        self,
-        trust: str = "",
-        commit: str = "main",
-        order: Callable[[Sequence[object]], Sequence[object]] | None = None,
-    ) -> Seen:
+    def run(self, trust: str = "", commit: str = "main") -> Seen:
         now = self.at
         before = len(self.faults.calls())
         loaded = load(self.root, now, commit)
