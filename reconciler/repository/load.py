@@ -33,7 +33,7 @@ from reconciler.repository.git import Git, at
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.history import History, Span
 from reconciler.repository.parse import Document, parse_configuration
-from reconciler.repository.paths import LATER, Kind, collisions, kind_of, trouble
+from reconciler.repository.paths import GRANTS, LATER, Kind, collisions, kind_of, trouble
 from reconciler.repository.references import (
     Names,
     mentioned,
@@ -123,7 +123,8 @@ def older(loaded: Loaded) -> Iterator[Version[Grant]]:
     archive = loaded.archive
     if archive is not None:
         for version in before(archive.line, archive.since, archive.reading.documents):
-            yield from _only([version], Grant)
+            if isinstance(version.content, Grant):
+                yield cast(Version[Grant], version)
 
 
 def _configured(
@@ -172,24 +173,33 @@ def _loaded(
     # Then it is an earlier configuration that stands, and its names have no place in this one.
     protected = () if problems or unproven else configuration.protected
     found = _problems(history, others, reading, versions, protected)
+    sorts = _Sorts(versions)
     return Loaded(
         tip,
         configuration,
         horizon,
-        _only(versions, Grant),
-        _only(versions, Bundle),
-        _only(versions, DirectoryPage),
+        sorts.of(Grant),
+        sorts.of(Bundle),
+        sorts.of(DirectoryPage),
         tuple(sorted({*problems, *found})),
         archive,
-        _only(versions, PolicyPage),
-        _only(versions, CatalogPage),
-        _only(versions, AfterReview),
-        _only(versions, PolicyTestPage),
+        sorts.of(PolicyPage),
+        sorts.of(CatalogPage),
+        sorts.of(AfterReview),
+        sorts.of(PolicyTestPage),
     )
 
 
-def _only(versions: Iterable[Version[Document]], kind: type[Some]) -> tuple[Version[Some], ...]:
-    return tuple(cast(Version[Some], v) for v in versions if isinstance(v.content, kind))
+class _Sorts:
+    """Versions by what they say, told apart in one pass: there may be very many."""
+
+    def __init__(self, versions: Iterable[Version[Document]]) -> None:
+        self.found: dict[type, list[Version[Document]]] = {}
+        for version in versions:
+            self.found.setdefault(type(version.content), []).append(version)
+
+    def of(self, kind: type[Some]) -> tuple[Version[Some], ...]:
+        return tuple(cast(list[Version[Some]], self.found.get(kind, [])))
 
 
 def _problems(
@@ -221,12 +231,14 @@ def _across(
     protected: Sequence[str],
 ) -> Iterator[Problem]:
     standing = [version for version in versions if version.gone is None]
+    rest = [v for v in standing if type(v.content) is not Grant]
     names = Names(
-        bundles=frozenset(v.content.name for v in _only(standing, Bundle)),
+        bundles=frozenset(v.content.name for v in rest if isinstance(v.content, Bundle)),
         systems=frozenset(reading.grammar.systems) | reading.grammar.broken,
     )
-    for version in _only(standing, DirectoryPage):
-        names.add(version.path, version.content)
+    for version in rest:
+        if isinstance(version.content, DirectoryPage):
+            names.add(version.path, version.content)
     current: dict[str, DirectoryPage] = {}
     strangers: list[tuple[str, Mentions]] = []
     pages = Pages()
@@ -241,11 +253,12 @@ def _across(
             current[one.path] = one.content
         else:
             pages.add(one.path, one.content)
-    names.whole = current.keys() >= {path for path in live if kind_of(path) is Kind.DIRECTORY}
+    ruling = {path: kind for path in live if (kind := kind_of(path)) not in GRANTS}
+    names.whole = current.keys() >= {p for p, kind in ruling.items() if kind is Kind.DIRECTORY}
     trees = Trees(reading, live)
     yield from of_grants(strangers, names, trees.of)
     yield from of_directory(current, names, trees.of)
-    policies = [path for path in live if kind_of(path) is Kind.POLICY]
+    policies = [path for path, kind in ruling.items() if kind is Kind.POLICY]
     yield from of_pages(pages, names, trees.of, policies=policies)
     if protected:
         yield from of_protected(protected, names, trees.of(FILE))
