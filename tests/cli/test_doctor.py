@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from reconciler.repository.codeowners import GOVERNING
-from reconciler.sandbox.faults import FaultKind
 from tests.cli.desk import Desk, Done
 from tests.cli.test_policy import ONE, TESTS
 from tests.proof.town import CHANGES, CONFIGURATION, PEOPLE, POLICY, RULES
@@ -129,12 +128,9 @@ def test_a_file_that_is_wrong_is_told(desk: Desk) -> None:
     assert "grants/a.yaml" in of(done, "files")["what"]
 
 
-@pytest.mark.parametrize("kind", [FaultKind.STATUS, FaultKind.DROP])
-def test_a_forge_that_does_not_answer_is_1_and_the_rest_is_told(
-    desk: Desk, kind: FaultKind
-) -> None:
+def test_a_forge_that_does_not_answer_is_1_and_the_rest_is_told(desk: Desk) -> None:
     trust = sound(desk)
-    desk.town.down(kind)
+    desk.town.down()
     done = doctor(desk, RECONCILER_TRUST=trust)
     assert done.code == 1
     assert wrong(done) == {"protection on the forge"}
