@@ -1,8 +1,10 @@
-"""`reconciler demo`: the whole story on local systems. Every command in it is the real one."""
+"""`reconciler demo`: the whole story on local systems. Every command in it is the real one, in the
+name of whoever would type it."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ from reconciler.sandbox.background import child
 from reconciler.sandbox.home import Running
 from reconciler.sandbox.local import Row
 
-_LASTS = timedelta(seconds=40)  # long enough to be seen, short enough to be waited for
+_LASTS = timedelta(seconds=50)  # long enough to be seen, short enough to be waited for
 
 _INCIDENT = """\
 # alice asks for five things in five systems, for as long as the incident lasts
@@ -52,7 +54,7 @@ reason: The settlement batch fails since Tuesday
 ticket: OPS-4711
 """
 
-_HELP = """\
+_BEHIND = """\
 subject: bob@example.com
 access:
   - system: bitbucket-dc
@@ -63,16 +65,20 @@ duration: 8h
 reason: Helps alice with the settlement batch
 """
 
+_TOO_MUCH = "system=bitbucket,repository=payments-api,permission=admin"
+_REASON = "The settlement batch fails since Tuesday"
+
 
 @click.command("demo", epilog="Example: reconciler demo --fast")
 @click.option("--fast", is_flag=True, help="No pauses for reading; expiry is still waited for.")
 @options.colour
 def command(fast: bool, no_color: bool) -> None:
-    """Watch access appear, expire and disappear in five local systems, with no cloud at all."""
+    """Watch access be refused, approved, given and ended in five local systems, with no cloud."""
     console = options.console(plain=no_color)
     with tempfile.TemporaryDirectory(prefix="reconciler-demo-") as folder:
-        console.print("[bold]Starting local AWS, GCP, Azure, Bitbucket Cloud and Data Center …[/]")
-        with child(Path(folder) / "sandbox") as running:
+        systems = "AWS, GCP, Azure, Bitbucket Cloud and Data Center"
+        console.print(f"[bold]Starting local {systems}, and a GitHub for the requests …[/]")
+        with child(Path(folder) / "sandbox", hosted=True) as running:
             _Story(console, running, pause=0 if fast else 2.5).tell()
 
 
@@ -85,13 +91,12 @@ class _Story:
 
     def tell(self) -> None:
         before = self._rows()
-        end = self._ask()
-        self._run("validate", says="Every file is checked, without asking anybody.")
-        self._run("plan", says="What would change, and who ends it. A plan cannot write.")
-        self._run("apply", says="The pull request is merged, and the job runs.")
+        self._refused()
+        end, pull = self._asked()
+        self._approved(pull)
         self._show(before, "What the five APIs answer now, beside what was there before:")
         self._run("apply", says="The job runs again: nothing to do. Every run recomputes all.")
-        self._withdraw()
+        self._behind_the_policy()
         self._wait(end)
         self._run("plan", says="The end has come. No pull request, no ticket, nobody awake:")
         self._run("apply", says="What could not end by itself is ended by the job.")
@@ -106,25 +111,45 @@ class _Story:
             "repository for your own organisation."
         )
 
-    def _ask(self) -> datetime:
-        self._chapter("1. Somebody asks", "A small file, in a pull request that others approve:")
+    def _refused(self) -> None:
+        self._chapter("1. Somebody asks for too much", "alice wants to administer a repository:")
+        words = ("--access", _TOO_MUCH, "--duration", "8h", "--reason", _REASON, "--yes")
+        self._run("request", *words, says="", who="alice", ends=4)
+
+    def _asked(self) -> tuple[datetime, int]:
+        says = "alice asks for what she needs, in five systems, in a pull request of her own:"
+        self._chapter("2. Somebody asks for what is needed", says)
         end = clock.now().replace(microsecond=0) + _LASTS
         text = _INCIDENT.format(end=end.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        self._write("grants/payments/incident.yaml", text)
-        self._write("grants/payments/help.yaml", _HELP)
         self.console.print(Syntax(text, "yaml", theme="ansi_dark", background_color="default"))
-        self._git("add", "-A")
-        self._git("commit", "-q", "-m", "Access for the settlement incident (#42)")
-        return end
+        number = self._pull("alice", "incident", "grants/payments/incident.yaml", text)
+        self._run(
+            *("check", "--pull", str(number), "--head", "origin/incident"),
+            says="The pull request is judged by the rules of the main line. It waits:",
+            ends=4,
+        )
+        return end, number
 
-    def _withdraw(self) -> None:
-        self._chapter("2. Somebody no longer needs it", "bob's file is deleted, in git:")
+    def _approved(self, number: int) -> None:
+        self._chapter("3. Somebody approves", "carol leads payments, and has looked at it:")
+        self._act("approve", number, "carol")
+        self._act("merge", number, "alice")
+        self._run("apply", says="The job finds the pull request and the approval, and gives:")
+
+    def _behind_the_policy(self) -> None:
+        says = "frank administers the repository, and merges bob's request that nobody approved:"
+        self._chapter("4. Somebody goes behind the policy's back", says)
+        number = self._pull("bob", "help", "grants/payments/help.yaml", _BEHIND)
+        self._act("merge", number, "frank")
+        self._run("apply", says="It is on the main line. That proves nothing:", ends=4)
+        self._chapter("", "bob takes his file out again. Taking away needs no approval.")
         self._git("rm", "-q", "grants/payments/help.yaml")
-        self._git("commit", "-q", "-m", "bob is done (#43)")
-        self._run("apply", says="Git's history says whose access that was, so it can go.")
+        self._git("commit", "-q", "-m", "bob asks properly another time")
+        self._git("push", "-q", "origin", "main")
+        self._run("plan", says="")
 
     def _wait(self, end: datetime) -> None:
-        self._chapter("3. Time passes", f"alice's access ends at {end:%H:%M:%S}Z.")
+        self._chapter("5. Time passes", f"alice's access ends at {end:%H:%M:%S}Z.")
         while (left := (end - clock.now()).total_seconds()) > 0:
             if self.console.is_terminal:
                 self.console.print(f"  {left:3.0f} s to go ", end="\r")
@@ -141,17 +166,43 @@ class _Story:
             raise ReconcilerError(f"the demo lost {len(missing)} assignments of others")
         return now - before
 
-    def _run(self, *arguments: str, says: str) -> None:
-        """The installed command, in the access repository, as a person would type it."""
-        self._chapter("", says)
-        self.console.print(f"[bold cyan]$ reconciler {' '.join(arguments)}[/]")
-        plain = ["--no-color"] if self.console.no_color and arguments[0] != "validate" else []
+    def _pull(self, login: str, branch: str, path: str, text: str) -> int:
+        """A pull request of somebody's, as git and the forge make it."""
+        file = self.running.access / path
+        self._git("switch", "-q", "-c", branch)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        self._git("add", "-A")
+        self._git("commit", "-q", "-m", f"{login} asks for access", who=login)
+        self._git("push", "-q", "origin", branch)
+        self._git("switch", "-q", "main")
+        asked = {"do": "open", "login": login, "branch": branch}
+        [pull] = self.running.control.pulls(**asked, title=f"Access for {login}")
+        return int(pull["number"])
+
+    def _act(self, what: str, number: int, login: str) -> None:
+        self.console.print(f"[bold magenta]{login}[/]: {what}s pull request {number}")
+        self.running.control.pulls(do=what, number=str(number), login=login)
+        self._git("pull", "-q", "--ff-only", "origin", "main")
+
+    def _run(self, *arguments: str, says: str, who: str = "", ends: int = 0) -> None:
+        """The installed command, in the access repository, as a person would type it; or as the
+        job does, where it is nobody's."""
+        if says:
+            self._chapter("", says)
+        words = " ".join(shlex.quote(word) for word in arguments)
+        self.console.print(f"[bold cyan]{who}$ reconciler {words}[/]")
+        plain = ["--no-color"] if self.console.no_color else []
+        environment = self.running.environment(os.environ)
+        if who:
+            environment["GITHUB_TOKEN"] = self.running.control.token_of(who)
+            self._git("config", "user.email", f"{who}@example.com")
         done = subprocess.run(
             [sys.executable, "-P", "-m", "reconciler", *arguments, *plain],
             cwd=self.running.access,
-            env=self.running.environment(os.environ),
+            env=environment,
         )
-        if done.returncode:
+        if done.returncode != ends:
             raise ReconcilerError(f"`reconciler {arguments[0]}` ended with {done.returncode}")
         time.sleep(self.pause)
 
@@ -161,15 +212,10 @@ class _Story:
             self.console.print(Panel(title, style="bold", expand=False))
         self.console.print(says, style="italic")
 
-    def _write(self, path: str, text: str) -> None:
-        file = self.running.access / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-    def _git(self, *arguments: str) -> None:
-        who = ("-c", "user.name=demo", "-c", "user.email=demo@example.com")
+    def _git(self, *arguments: str, who: str = "bob") -> None:
+        name = ("-c", f"user.name={who}", "-c", f"user.email={who}@example.com")
         plain = ("-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null")
-        command = ["git", *who, *plain, *arguments]
+        command = ["git", *name, *plain, *arguments]
         subprocess.run(command, cwd=self.running.access, check=True)
 
 
