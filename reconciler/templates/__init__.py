@@ -62,7 +62,9 @@ _BY_FORGE = {
     Forge.GITHUB: {
         ".github/CODEOWNERS": "github/CODEOWNERS",
         ".github/pull_request_template.md": "github/pull_request_template.md",
+        ".github/workflows/check.yml": "github/check.yml",
         ".github/workflows/reconcile.yml": "github/reconcile.yml",
+        ".github/workflows/reviewed.yml": "github/reviewed.yml",
         ".github/workflows/validate.yml": "github/validate.yml",
     },
     Forge.BITBUCKET: {

@@ -47,7 +47,8 @@ class Runner:
     """`workspace` holds what the checkout steps would bring: `access` and `reconciler`.
 
     `env` stands for what the sign-in actions would leave in the environment; `done` names steps
-    that have been run before, with the same RUNNER_TEMP.
+    that have been run before, with the same RUNNER_TEMP. `token` is the workflow's own, `trust`
+    the variable RECONCILER_TRUST.
     """
 
     workspace: Path
@@ -57,6 +58,8 @@ class Runner:
     event: str = "push"
     env: Mapping[str, str] = field(default_factory=dict)
     done: frozenset[str] = frozenset()
+    token: str = ""
+    trust: str = ""
 
     def run(self, workflow: str, job: str) -> Run:
         document = load(WORKFLOWS / workflow)
@@ -68,6 +71,8 @@ class Runner:
             **{f"inputs.{name}": value for name, value in {**values, **self.inputs}.items()},
             **{f"secrets.{name}": value for name, value in self.secrets.items()},
             "github.event_name": self.event,
+            "github.token": self.token,
+            "vars.RECONCILER_TRUST": self.trust,
         }
         return self._run(document["jobs"][job]["steps"])
 

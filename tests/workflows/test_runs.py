@@ -139,10 +139,10 @@ def access(sandbox: Running, installed: Runner) -> Iterator[Access]:
     sandbox.control.reset()
 
 
-def test_both_workflows_install_in_the_same_way() -> None:
+def test_all_workflows_install_in_the_same_way() -> None:
     scripts = {
         step["run"]
-        for name in ("validate.yml", "reconcile.yml")
+        for name in ("validate.yml", "check.yml", "reconcile.yml")
         for job in load(WORKFLOWS / name)["jobs"].values()
         for step in job["steps"]
         if step["name"] == INSTALL

@@ -35,8 +35,13 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def every(templates: Path) -> tuple[Path, ...]:
     ours = sorted(WORKFLOWS.glob("*.yml"))
     theirs = sorted((templates / "github" / ".github" / "workflows").glob("*.yml"))
-    assert {p.name for p in ours} == {"ci.yml", "validate.yml", "reconcile.yml"}
-    assert {p.name for p in theirs} == {"validate.yml", "reconcile.yml"}
+    assert {p.name for p in ours} == {"ci.yml", "validate.yml", "check.yml", "reconcile.yml"}
+    assert {p.name for p in theirs} == {
+        "validate.yml",
+        "check.yml",
+        "reviewed.yml",
+        "reconcile.yml",
+    }
     return (*ours, *theirs)
 
 
@@ -91,7 +96,7 @@ def zizmor(persona: str, *paths: Path) -> None:
 def test_every_action_is_pinned_to_a_commit_and_says_which_version_that_is() -> None:
     for path in WORKFLOWS.glob("*.yml"):
         for line in path.read_text().splitlines():
-            if "uses:" in line:
+            if re.search(r"\buses:", line):
                 assert re.search(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), (
                     line
                 )
@@ -101,10 +106,11 @@ def test_an_access_repository_calls_the_workflows_at_the_commit_it_was_told(
     templates: Path,
 ) -> None:
     theirs = templates / "github" / ".github" / "workflows"
-    called = [job["uses"] for path in sorted(theirs.glob("*.yml")) for job in jobs(path)]
+    paths = sorted(theirs.glob("*.yml"))
+    called = [job["uses"] for path in paths for job in jobs(path) if "uses" in job]
     assert called == [
         f"{PROJECT.repository}/.github/workflows/{name}@{PROJECT.commit}"
-        for name in ("reconcile.yml", "validate.yml", "reconcile.yml")
+        for name in ("check.yml", "reconcile.yml", "validate.yml", "reconcile.yml")
     ]
 
 
@@ -113,6 +119,8 @@ def test_access_repositories_pass_only_inputs_and_secrets_that_the_workflows_hav
 ) -> None:
     for path in (templates / "github" / ".github" / "workflows").glob("*.yml"):
         for job in jobs(path):
+            if "uses" not in job:
+                continue
             called = load(WORKFLOWS / job["uses"].partition("@")[0].rpartition("/")[2])
             takes = called["on"]["workflow_call"]
             assert set(job.get("with", {})) <= set(takes["inputs"])
@@ -135,8 +143,45 @@ def test_no_workflow_can_write_to_the_repository(every: tuple[Path, ...]) -> Non
     for path in every:
         for job in jobs(path):
             asked = dict(job["permissions"])
+            if path.name == "check.yml":
+                assert asked.pop("pull-requests") == asked.pop("statuses") == "write"
             assert asked.pop("id-token", "write") == "write"
-            assert set(asked.values()) == {"read"}, path
+            assert set(asked.values()) <= {"read"}, path
+
+
+def test_what_comments_on_pull_requests_can_do_nothing_else(templates: Path) -> None:
+    """No cloud, no secret, no environment: only the workflow's own token."""
+    theirs = templates / "github" / ".github" / "workflows" / "check.yml"
+    for path in (WORKFLOWS / "check.yml", theirs):
+        (job,) = jobs(path)
+        assert set(job["permissions"]) == {"contents", "pull-requests", "statuses"}
+        assert "environment" not in job
+        assert set(re.findall(r"secrets\.(\w+)", path.read_text())) <= {"RECONCILER_READ_TOKEN"}
+
+
+def test_what_holds_a_token_that_writes_runs_as_it_stands_on_the_main_line(
+    templates: Path,
+) -> None:
+    """A run for `pull_request` or `pull_request_review` takes its workflow from the pull request."""
+    theirs = templates / "github" / ".github" / "workflows"
+    check, reviewed = load(theirs / "check.yml"), load(theirs / "reviewed.yml")
+    assert set(check["on"]) == {"pull_request_target", "workflow_run", "workflow_dispatch"}
+    assert check["on"]["workflow_run"]["workflows"] == [reviewed["name"]]
+    assert set(reviewed["on"]) == {"pull_request_review"}
+    assert [job["permissions"] for job in reviewed["jobs"].values()] == [{}]
+    assert "uses:" not in (theirs / "reviewed.yml").read_text()
+
+
+def test_the_check_checks_out_the_main_line_only() -> None:
+    access, tool = (
+        step["with"]
+        for step in steps(WORKFLOWS / "check.yml")
+        if step.get("uses", "").startswith("actions/checkout@")
+    )
+    assert access["ref"] == "${{ github.event.repository.default_branch }}"
+    assert (tool["ref"], tool["path"]) == ("${{ job.workflow_sha }}", "reconciler")
+    scripts = " ".join(step.get("run", "") for step in steps(WORKFLOWS / "check.yml"))
+    assert not re.search(r"git (checkout|switch|merge|pull|reset|submodule)", scripts)
 
 
 def test_validate_holds_no_credentials() -> None:
@@ -191,7 +236,7 @@ def test_access_ends_at_any_time_so_the_run_comes_four_times_an_hour_off_the_ful
 
 
 def test_the_whole_history_is_checked_out_and_no_token_stays_behind() -> None:
-    for name in ("validate.yml", "reconcile.yml"):
+    for name in ("validate.yml", "check.yml", "reconcile.yml"):
         checkouts = [
             step["with"]
             for step in steps(WORKFLOWS / name)

@@ -44,8 +44,24 @@ EOF
 }
 
 [ -x "$PYTHON" ] || install
-[ "$1" = validate ] || sign_in
 # -I: nothing that lies in the access repository is ever imported.
+if [ "$1" = check ]; then
+  asked=(check --base "$BITBUCKET_PR_DESTINATION_COMMIT" --head "$BITBUCKET_COMMIT")
+  code=0
+  "$PYTHON" -I -m reconciler "${asked[@]}" || code=$?
+  # Approvals that are missing are no failure; what is refused whoever approves it is one.
+  if [ "$code" -eq 4 ]; then
+    "$PYTHON" -I -m reconciler "${asked[@]}" --format json > "$TEMP/check.json" || true
+    ! grep -q '^  "answer": "waiting"' "$TEMP/check.json" || code=0
+  fi
+  exit "$code"
+fi
+[ "$1" = validate ] || sign_in
+if [ "$1" = plan ]; then
+  # Nobody has approved a pull request that is open: it is planned as if it were.
+  RECONCILER_TRUST=$(git rev-parse HEAD)
+  export RECONCILER_TRUST
+fi
 "$PYTHON" -I -m reconciler "$1"
 if [ "$1" = apply ]; then
   if [ -n "${HEARTBEAT_URL:-}" ]; then
