@@ -19,7 +19,8 @@ def test_an_approved_pull_request_is_granted_however_it_is_merged(town: Town, me
     seen = town.run()
     assert seen.held == {"alice write"}
     [outcome] = [o for o in seen.authorised.outcomes if o.claim.window.contains(seen.now)]
-    assert outcome.judgement and outcome.judgement.approved_by == ("carol@example.com",)
+    assert outcome.judgement
+    assert outcome.judgement.approved_by == ("carol@example.com",)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -134,7 +135,8 @@ def test_a_force_pushed_branch_needs_a_new_approval(town: Town) -> None:
     seen = town.run()
     assert seen.held == {"alice write"}
     [outcome] = [o for o in seen.authorised.outcomes if o.claim.window.contains(seen.now)]
-    assert outcome.judgement and outcome.judgement.approved_by == ("dave@example.com",)
+    assert outcome.judgement
+    assert outcome.judgement.approved_by == ("dave@example.com",)
 
 
 def test_a_force_push_that_leaves_the_file_as_it_was_keeps_the_approval(town: Town) -> None:

@@ -126,7 +126,7 @@ class Town:
         self.faults = Faults()
         self.github = LocalGithub(clock=lambda: self.at)
         served = self.github.start(self.faults, home)
-        self.url, self._token = served.settings["url"], served.env["GITHUB_TOKEN"]
+        self.url, self.token = served.settings["url"], served.env["GITHUB_TOKEN"]
         self.root = self.github.bare.path
         self.memory = Memory(home / "memory", self.root)
         self.groups = {
@@ -213,4 +213,4 @@ class Town:
         return Seen(now, found, len(self.faults.calls()) - before)
 
     def reader(self, settings: ForgeSettings) -> ForgeReader:
-        return open_reader(settings, Credentials(self._token), FAST)
+        return open_reader(settings, Credentials(self.token), FAST)
