@@ -21,8 +21,8 @@ class Expected(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PolicyTest:
     """`grant` lies where `grant.path` says, and is merged and judged `at` that moment. `author` is
-    "" where it does not matter. `groups` and `attributes` are by person or service; `holds` is what
-    every subject of the grant holds already. `rule` and `reason` (a part of it) are "" for any."""
+    "" for the subject. `groups` and `attributes` are by person or service, in place of what the
+    directory says of them; `holds` is what every subject of the grant holds already. `rule` and `reason` (a part of it) are "" for any."""
 
     name: str
     grant: Grant
