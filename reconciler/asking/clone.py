@@ -92,7 +92,7 @@ class Clone:
             there = file.read_bytes() if os.path.lexists(file) else None
             if there != before:
                 raise InputError(
-                    f"{path} is not as the main line has it; commit your change of it, or put it back"
+                    f"{path} is not as the main line has it; pull, or commit what you changed in it"
                 )
             if content is None:
                 file.unlink(missing_ok=True)
@@ -118,5 +118,14 @@ class Clone:
             check=False,
         )
         if done.returncode:
-            raise ReconcilerError(f"git {arguments[0]} failed: {words_of(done.stderr)}")
+            raise ReconcilerError(f"git {arguments[0]} failed: {_why(done.stderr)}")
         return os.fsdecode(done.stdout).rstrip("\n")
+
+
+def _why(stderr: bytes) -> str:
+    """The line that says what went wrong: a push says first where it went, with its address."""
+    lines = [line.strip() for line in os.fsdecode(stderr).splitlines()]
+    wrong = [
+        line for line in lines if line.startswith(("fatal: ", "error: ", "! [", "remote: error"))
+    ]
+    return wrong[0].removeprefix("fatal: ").removeprefix("error: ") if wrong else words_of(stderr)

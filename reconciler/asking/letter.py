@@ -22,10 +22,11 @@ class Letter:
     body: str
 
 
-def asking(answer: Answer, approvals: Sequence[Approval], *, extends: bool = False) -> Letter:
+def asking(answer: Answer, approvals: Sequence[Approval], kind: str = "") -> Letter:
+    """`kind` says what is asked for, where that is not plain access."""
     grant = answer.grant
     who = names(grant)
-    kind = "Longer access" if extends else "Break-glass access" if grant.break_glass else "Access"
+    kind = kind or ("Break-glass access" if grant.break_glass else "Access")
     first, more = what(grant.access[0]), len(grant.access) - 1
     title = f"{kind} for {who}: {first}" + (f" and {more} more" if more else "")
     facts = [

@@ -103,7 +103,7 @@ def _tries(schema: dict[str, Any], resource: str, role: str) -> Iterator[dict[st
         for key in keys:
             rest = [k for k in keys if k != key]
             if len(rest) == 1:
-                for value in dict.fromkeys((resource, segments[-1], resource.lower())):
+                for value in dict.fromkeys((segments[-1], resource)):
                     yield {rest[0]: value, key: role}
             elif len(rest) == len(segments) <= 3:
                 for order in permutations(segments):

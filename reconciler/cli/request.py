@@ -101,7 +101,8 @@ def _only_end(said: Said) -> Said:
 
 def _within(path: str, root: Path) -> str:
     """A path as the repository has it, also where it is written from within a folder of it."""
-    full = Path(os.path.normpath(Path(path).absolute()))
+    full = Path(path).absolute()
+    full = full.parent.resolve() / full.name
     if full.exists() and full.is_relative_to(root):
         return full.relative_to(root).as_posix()
-    return path
+    return os.path.normpath(path)

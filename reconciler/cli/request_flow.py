@@ -54,8 +54,7 @@ def new(desk: Desk, said: Said) -> int:
 
 def extend(desk: Desk, said: Said, path: str) -> int:
     """`path` is a grant that is there; only its end is moved."""
-    before = desk.content(path)
-    old = desk.grant(path, before)
+    before, old = _standing(desk, path)
     if kind_of(path) is Kind.STANDING:
         raise InputError(f"{path} has no end; write the path of a grant in grants/")
     if said.open_ended:
@@ -71,24 +70,32 @@ def extend(desk: Desk, said: Said, path: str) -> int:
     desk.valid(path, content)
     [answer] = weigh([desk.grant(path, content)], desk.authorised, desk.now)
     approvals = answer.approvals(desk.author)
+    now, then = desk.end(path), answer.window.end
     if answer.permitted:
         words.foretold(answer, approvals, path)
-        words.moved(desk.end(path), answer.window.end)
+        words.moved(now, then)
     if _stopped(desk, said, answer, approvals):
         return UNAPPROVED
-    told = letter.asking(answer, approvals, extends=True)
+    shorter = now is not None and then is not None and then <= now
+    told = letter.asking(answer, approvals, "Shorter access" if shorter else "Longer access")
     name = f"extend-{slug(PurePosixPath(path).stem)}"
     return deliver(desk, said, Parcel(path, name, content, before, told, answer, approvals))
 
 
 def give_back(desk: Desk, said: Said, path: str) -> int:
-    before = desk.content(path)
-    if kind_of(path) not in GRANTS:
-        raise InputError(f"{path} is no grant; write the path of a file in grants/ or standing/")
-    told = letter.done(desk.grant(path, before))
+    before, grant = _standing(desk, path)
+    told = letter.done(grant)
     click.echo(f"{told.title}: this only takes away, and needs nobody's approval", err=True)
     name = f"done-{slug(PurePosixPath(path).stem)}"
     return deliver(desk, said, Parcel(path, name, None, before, told))
+
+
+def _standing(desk: Desk, path: str) -> tuple[bytes, Grant]:
+    """A grant of the main line, and its file."""
+    content = desk.content(path)
+    if kind_of(path) not in GRANTS:
+        raise InputError(f"{path} is no grant; write the path of a file in grants/ or standing/")
+    return content, desk.grant(path, content)
 
 
 def _for_whom(desk: Desk, said: Said) -> Said:
@@ -189,13 +196,17 @@ def _stopped(desk: Desk, said: Said, answer: Answer, approvals: Sequence[Approva
         _refused(desk, said, answer)
         return True
     subjects = {ref.id for ref in answer.grant.subjects}
-    if answer.emergency is not None and desk.author and subjects != {desk.author}:
-        click.echo("Break-glass is asked for by oneself, so nothing was written", err=True)
-        return True
     unheard = [each for each in approvals if not each.possible]
-    if desk.settings.kind is ForgeKind.NONE or not unheard:
+    if answer.emergency is not None and desk.author and subjects != {desk.author}:
+        who = ", ".join(sorted(subjects))
+        click.echo(f"Break-glass is asked for by oneself, and you are not {who}: nothing was "
+                   "written", err=True)  # fmt: skip
+    elif unheard and desk.settings.kind is not ForgeKind.NONE:
+        words.impossible(unheard)
+    else:
         return False
-    words.impossible(unheard)
+    if said.style == "json":
+        click.echo(words.as_json(None, answer, approvals))
     return True
 
 

@@ -52,9 +52,12 @@ def foretold(answer: Answer, approvals: Sequence[Approval], path: str) -> None:
 def refused(answer: Answer, instead: Iterable[Offer]) -> None:
     """Why not, and what would be permitted: on stderr."""
     click.echo("Not permitted, so nothing was written:", err=True)
+    why: dict[str, list[str]] = {}
     for each in answer.refusals:
         for reason in each.ruling.reasons:
-            click.echo(printable(f"  {each.subject}: {reason}"), err=True)
+            why.setdefault(reason, []).append(each.subject)
+    for reason, subjects in why.items():
+        click.echo(printable(f"  {some(set(subjects), 'and')}: {reason}"), err=True)
     for fix in dict.fromkeys(e.ruling.fix for e in answer.refusals if e.ruling.fix):
         click.echo(printable(f"  {fix}"), err=True)
     end = answer.window.end
@@ -69,8 +72,10 @@ def refused(answer: Answer, instead: Iterable[Offer]) -> None:
 def impossible(approvals: Iterable[Approval]) -> None:
     click.echo("Nobody could approve it, so nothing was written:", err=True)
     for each in approvals:
-        who = some(each.candidates, "and") or "nobody"
-        click.echo(printable(f"  it takes {each.words}, and only {who} may"), err=True)
+        others = some(each.candidates, "and") or "nobody"
+        click.echo(
+            printable(f"  it takes {each.words}; who asks left out, that is {others}"), err=True
+        )
     click.echo("  have the rule, the catalog or the directory corrected first", err=True)
 
 

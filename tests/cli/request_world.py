@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +84,22 @@ class Result:
 
 @dataclass
 class World:
-    """`clone` is alice's. `token` is whose pull requests are opened."""
+    """`clone` is alice's. `token` is whose pull requests are opened. `at` is how many hours from
+    now it is, on the forge and for the command."""
 
     hub: LocalGithub
     faults: Faults
     home: Path
-    url: str
-    token: str = ""
+    token: str
+    url: str = ""
     clone: Path = field(default_factory=Path)
+    at: float = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(hours=self.at)
+
+    def time(self, hours: float) -> str:
+        return f"{self.now() + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
 
     def begin(self, **files: str) -> None:
         texts = {file.path: file.text for file in editor_schemas()} | {
@@ -160,6 +169,7 @@ class World:
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GITHUB_TOKEN": token,
+            "SCENARIO_HOURS": str(self.at),
         }
 
     def tip(self, branch: str) -> str:
@@ -181,9 +191,10 @@ class World:
 
 @contextmanager
 def world(home: Path) -> Iterator[World]:
-    hub, faults = LocalGithub(), Faults()
-    served = hub.start(faults, home)
+    hub, faults = LocalGithub(clock=lambda: made.now()), Faults()
+    made = World(hub, faults, home, hub.users["alice"].token)
+    made.url = str(hub.start(faults, home).settings["url"])
     try:
-        yield World(hub, faults, home, str(served.settings["url"]), hub.users["alice"].token)
+        yield made
     finally:
         hub.stop()
