@@ -22,7 +22,8 @@ class Expected(StrEnum):
 class PolicyTest:
     """`grant` lies where `grant.path` says, and is merged and judged `at` that moment. `author` is
     "" for the subject. `groups` and `attributes` are by person or service, in place of what the
-    directory says of them; `holds` is what every subject of the grant holds already. `rule` and `reason` (a part of it) are "" for any."""
+    directory says of them; `holds` is what every subject of the grant holds already. `rule` and
+    `reason` (a part of it) are "" for any."""
 
     name: str
     grant: Grant
