@@ -15,8 +15,8 @@ MOST = 10  # more would mean that nobody feels asked
 def reviewers(
     approvals: Iterable[Approval], roster: Roster, kind: ForgeKind
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names by which the forge asks (logins; on Bitbucket Cloud "{uuid}"), and the ids of
-    people for whom directory/ has no such name."""
+    """The names by which the forge asks (see `Draft`), and the ids of people for whom directory/
+    has no such name."""
     persons = dict.fromkeys(who for each in approvals for who in each.candidates)
     known = {who: _name(who, roster, kind) for who in persons}
     asked = [name for name in known.values() if name][:MOST]
@@ -24,12 +24,11 @@ def reviewers(
 
 
 def _name(id_: str, roster: Roster, kind: ForgeKind) -> str:
+    """A login before an id: that is one call less."""
     person = roster.person(id_)
     names = accounts_in(person.accounts, FORGE) if person else ()
-    return next((name for name in names if _asks(name, kind)), "")
-
-
-def _asks(name: str, kind: ForgeKind) -> bool:
     if kind is ForgeKind.BITBUCKET:
-        return name.startswith("{") and name.endswith("}")
-    return not name.isdigit()  # a number is an immutable id, by which nobody can be asked
+        return next((name for name in names if name.startswith("{") and name.endswith("}")), "")
+    logins = [name for name in names if not name.isdigit()]
+    ids = names if kind is ForgeKind.GITHUB else ()  # Data Center finds nobody by id
+    return next(iter((*logins, *ids)), "")

@@ -54,7 +54,7 @@ class Draft:
     branch: str
     title: str
     body: str
-    reviewers: tuple[str, ...] = ()  # logins (Bitbucket Cloud: "{uuid}")
+    reviewers: tuple[str, ...] = ()  # logins (GitHub: or ids, Bitbucket Cloud: "{uuid}")
 
 
 class ForgeReader(Protocol):

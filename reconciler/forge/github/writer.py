@@ -75,8 +75,22 @@ class GithubWriter:
             if not there:
                 raise
             number = there.number
-        self._ask(number, draft.reviewers)
+        self._ask(number, tuple(filter(None, map(self._login, draft.reviewers))))
         return pull_by_number(self._calls, number)
+
+    def _login(self, name: str) -> str:
+        """Of an account by its id, "" where there is none. GitHub asks by login only."""
+        if not name.isdigit():
+            return name
+        what = f"find account {name}"
+        try:
+            found = self._calls.session.get(what, f"/user/{name}").body
+        except Refused as e:
+            if e.status != 404:
+                raise
+            return ""
+        with shaped(what):
+            return str(found["login"])
 
     def _ask(self, number: int, reviewers: Sequence[str]) -> None:
         """GitHub asks all of them or, where it refuses one, nobody."""

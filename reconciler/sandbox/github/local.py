@@ -170,6 +170,12 @@ class LocalGithub(Hub):
         made = self.status(login, sha, str(sent["state"]), context, text)
         return as_json(wire.status(made), 201)
 
+    def _user(self, request: Request, login: str, account: int) -> Response:
+        found = next((u for u in self.users.values() if u.alive and u.id == account), None)
+        if found is None:
+            raise Refusal(404, "Not Found")
+        return as_json(wire.whole_user(found))
+
     def _protection(self, request: Request, login: str, branch: str) -> Response:
         self._administered()
         if self.settings.protection is None:
@@ -248,6 +254,7 @@ def _rules() -> Iterable[Rule]:
         "codeowners": ("/codeowners/errors", ("GET",)),
     }
     yield Rule("/graphql", endpoint="graphql", methods=["POST"])
+    yield Rule("/user/<int:account>", endpoint="user", methods=["GET"])
     for endpoint, (path, methods) in under.items():
         yield Rule(_REPOSITORY + path, endpoint=endpoint, methods=list(methods))
 

@@ -44,6 +44,14 @@ def user(one: User) -> Shown:
     }
 
 
+def whole_user(one: User) -> Shown:
+    """What one is shown of somebody else."""
+    unsaid = ("name", "company", "blog", "location", "email", "hireable", "bio")
+    counts = ("public_repos", "public_gists", "followers", "following")
+    since = {"created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z"}
+    return {**user(one), **dict.fromkeys(unsaid), **dict.fromkeys(counts, 0), **since}
+
+
 def _login(one: User) -> str:
     if not one.alive:
         return "ghost"

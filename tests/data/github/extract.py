@@ -47,6 +47,7 @@ OPERATIONS = (
     ("get", f"{_R}/rulesets/{{ruleset_id}}"),
     ("get", f"{_R}/actions/permissions/workflow"),
     ("get", f"{_R}/codeowners/errors"),
+    ("get", "/user/{account_id}"),
 )
 _NOISE = ("description", "title", "example", "examples", "externalDocs", "discriminator", "format")
 _STATUSES = ("200", "201", "401", "403", "404", "405", "409", "422")

@@ -84,6 +84,16 @@ def test_a_pull_request_is_opened_with_its_reviewers(world: World) -> None:
     assert made.asked == ["bob", "carol"]
 
 
+def test_a_reviewer_who_is_known_by_an_immutable_id_is_asked_under_todays_login(
+    world: World,
+) -> None:
+    world.github.commit("alice", "mine", {GRANT: "x"})
+    known = str(world.github.users["bob"].id)
+    world.github.rename_user("bob", "robert")
+    pull = world.writer.open(Draft("mine", "Ask", "", (known, "carol", "999999")))
+    assert world.github.pulls[pull.number].asked == ["robert", "carol"]
+
+
 def test_reviewers_that_github_refuses_are_left_out(world: World) -> None:
     world.github.commit("alice", "mine", {GRANT: "x"})
     draft = Draft("mine", "Ask", "", ("reconciler", "bob", "stranger"))
