@@ -127,7 +127,7 @@ def _answer(
     free = changes.root is None and not changes.tip.policies
     said: list[Said] = []
     for claim in claims:
-        for case in authorised.grants.asked(version, claim, claims):
+        for case in authorised.grants.cases(version, claim, changes.tip, claims):
             ruling = _FREE if free else tip.decide(case)
             rule = permit(tip, ruling.rule)
             most = longest(rule, case) if rule else None

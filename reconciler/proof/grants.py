@@ -149,11 +149,6 @@ class Grants:
         same = self.claims.get(version.id, []) if same is None else same
         return (self._case(claim, version, same, p, by) for p in self._people(claim, by))
 
-    def asked(self, version: Version[Grant], claim: Claim, same: list[Claim]) -> Iterator[Case]:
-        """What a claim of a grant that is not on the main line yet would be judged by if it came
-        in now, for everybody whom it serves."""
-        return self.cases(version, claim, self.changes.tip, same)
-
     @property
     def _space(self) -> str:
         return f"grants:{self.changes.anchor}"

@@ -260,6 +260,15 @@ def test_without_a_token_the_file_is_left_in_the_work_tree(access: World) -> Non
     assert access.git("status", "--porcelain", "-uall") == f"?? {PATH}\n"
 
 
+def test_a_file_that_would_be_invalid_in_the_work_tree_is_not_left_behind(access: World) -> None:
+    people = access.clone / "directory" / "people.yaml"
+    people.write_text(people.read_text().replace("alice@", "alicia@"))
+    done = access.run(*EIGHT, token="")
+    assert done.code == 2
+    assert f"{PATH}:2:10: nobody in directory/ is `alice@example.com`" in done.err
+    assert not list(access.clone.glob("grants/**/*.yaml"))
+
+
 def test_without_a_forge_everything_but_the_pull_request_works(access: World) -> None:
     """No network: the remote is gone, and nobody answers where the forge was."""
     access.hub.commit(
