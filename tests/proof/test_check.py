@@ -209,6 +209,22 @@ def test_what_nobody_approved_on_the_main_line_is_no_access_that_is_there(town: 
     assert one(found)[0].step is Step.ADDED
 
 
+def test_what_nobody_approved_before_is_not_what_the_pull_request_gives(town: Town) -> None:
+    town.begin()
+    town.push("bob", {B: asks("bob")})
+    found = proposed(town, {A: asks()})
+    assert {change.subject for change in found.changes} == {mail("alice")}
+
+
+def test_what_stays_of_access_after_an_edit_that_nobody_approved_is_no_news(town: Town) -> None:
+    """Rule 23: the version before stands on, until its own end."""
+    town.begin()
+    town.pull("bob", {B: asks("bob", end="expires: 2026-11-02T00:00:00Z")}, "carol")
+    town.push("bob", {B: asks("bob", end="expires: 2026-11-20T00:00:00Z")})
+    found = proposed(town, {A: asks()})
+    assert {change.subject for change in found.changes} == {mail("alice")}
+
+
 def test_a_bundle_that_grows_shows_what_every_grant_of_it_gains(town: Town) -> None:
     bundle, grown = (
         f"description: What on-call needs\naccess:\n  - {item(role)}\n"
@@ -344,6 +360,7 @@ def test_a_forge_that_knows_nothing_of_the_main_line_leaves_the_answer_open(town
 
 def test_without_a_number_the_forge_is_not_asked_and_it_says_so(town: Town) -> None:
     town.begin()
+    town.pull("bob", {B: asks("bob")}, "carol")
     number = town.propose("alice", {A: asks()})
     town.approve(number, "carol")
     before = len(town.faults.calls())

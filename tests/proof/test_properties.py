@@ -40,9 +40,7 @@ class Request:
     role: str  # at its head
     commits: set[str]  # who wrote them
     pushers: set[str] = field(default_factory=set)
-    words: list[tuple[str, str, str, str]] = field(
-        default_factory=list
-    )  # login, person, word, role
+    words: list[tuple[str, str, str]] = field(default_factory=list)  # person, word, role
     given: list[tuple[int, str]] = field(default_factory=list)  # review, login
     open: bool = True
 

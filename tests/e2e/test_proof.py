@@ -1,0 +1,181 @@
+"""The installed command where approvals are proved: the access repository lies on a local GitHub."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox.home import Running
+from reconciler.sandbox.process import Sandbox
+from tests.e2e.company import Company, grant
+
+WRITE = "system: bitbucket, repository: payments-api, permission: write"
+READ = "system: bitbucket, repository: payments-api, permission: read"
+A, B = "grants/payments/a.yaml", "grants/payments/b.yaml"
+ALICE, BOB = "alice@example.com", "bob@example.com"
+
+
+class Hosted(Company):
+    """Files reach the main line by pull requests there, or by pushes past them."""
+
+    def __init__(self, sandbox: Sandbox, running: Running, home: Path) -> None:
+        super().__init__(sandbox, running, home)
+        self.git("remote", "set-url", "origin", str(running.home / "github" / "github.git"))
+        self.git("fetch", "-q", "origin")
+        self.cache = home / "cache"
+        self.unset = ""  # a variable that commands do not get
+
+    def _environment(self, at: float) -> dict[str, str]:
+        found = super()._environment(at)
+        found.pop(self.unset, None)
+        return found
+
+    def _commit(self, login: str, files: dict[str, str | None]) -> None:
+        for path, text in files.items():
+            if text is None:
+                self.git("rm", "-q", path)
+            else:
+                self.write(path, text)
+        self.git("add", "-A")
+        who = ("-c", f"user.name={login}", "-c", f"user.email={login}@example.com")
+        self.git(*who, "commit", "-q", "-m", "request")
+
+    def request(self, login: str, files: dict[str, str | None], *approvers: str) -> None:
+        """A pull request, approved and merged by grace, who may do so past every protection."""
+        branch = f"request-{len(self.git('rev-list', '--all').split())}"
+        self.git("switch", "-q", "-c", branch)
+        self._commit(login, files)
+        self.git("push", "-q", "origin", branch)
+        opened = self._do(do="open", login=login, branch=branch, title="Please")
+        for approver in approvers:
+            self._do(do="approve", login=approver, number=opened)
+        self._do(do="merge", login="grace", number=opened)
+        self.follow()
+
+    def _do(self, **asked: str) -> str:
+        [pull] = self.sandbox.pulls(asked)  # type: ignore[misc]
+        return str(pull["number"])
+
+    def push(self, login: str, files: dict[str, str | None]) -> None:
+        self._commit(login, files)
+        self.git("push", "-q", "origin", "main")
+
+    def follow(self) -> None:
+        self.git("switch", "-q", "main")
+        self.git("fetch", "-q", "origin")
+        self.git("reset", "-q", "--hard", "origin/main")
+
+    def asked(self) -> int:
+        return len(self.sandbox.calls("github"))
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[Hosted]:
+    sandbox = Sandbox(tmp_path / "home", ("bitbucket",), hosted=True)
+    with sandbox as running:
+        yield Hosted(sandbox, running, tmp_path)
+
+
+def test_what_nobody_approved_is_told_and_not_given(hosted: Hosted) -> None:
+    hosted.request("alice", {A: grant(ALICE, WRITE)})
+    hosted.push("bob", {B: grant(BOB, WRITE)})
+    planned = hosted.plan()
+    assert (planned.code, planned.changes) == (4, [])
+    assert [one["path"] for one in planned.json["unapproved"]] == [A, B]
+    applied = hosted.apply()
+    assert (applied.code, hosted.gained(), hosted.lost()) == (4, set(), set())
+    said = hosted.run("plan").out
+    assert "approval is missing: 1 of payments-leads" in said
+    assert "came by a direct push, without a pull request" in said
+
+
+def test_what_was_approved_is_given_and_asked_for_once(hosted: Hosted) -> None:
+    hosted.request("alice", {A: grant(ALICE, WRITE)}, "carol")
+    assert hosted.converge().changes == [f"add {ALICE} write (declared)"]
+    assert len(hosted.gained()) == 1
+    calls = hosted.asked()
+    assert hosted.converge().changes == []
+    assert hosted.asked() == calls
+    assert hosted.converge(at=9).changes == [f"remove {ALICE} write (expired)"]
+    assert hosted.gained() == set()
+
+
+def test_an_unapproved_extension_ends_when_it_would_have_ended(hosted: Hosted) -> None:
+    hosted.request("alice", {A: grant(ALICE, WRITE)}, "carol")
+    hosted.converge()
+    hosted.request("alice", {A: grant(ALICE, WRITE, end="duration: 5d")})
+    applied = hosted.apply()
+    assert (applied.code, applied.changes, len(hosted.gained())) == (4, [], 1)
+    assert "what the version before gave goes on" in hosted.run("plan").out
+    hosted.apply(at=9)
+    assert hosted.gained() == set()
+
+
+def test_taking_away_needs_no_proof(hosted: Hosted) -> None:
+    hosted.request("alice", {A: grant(ALICE, WRITE), B: grant(BOB, WRITE)}, "carol")
+    hosted.converge()
+    hosted.push("bob", {A: None})
+    assert hosted.converge().changes == [f"remove {ALICE} write (withdrawn)"]
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_forge_that_is_down_loses_nobody_anything(hosted: Hosted, remembered: bool) -> None:
+    hosted.request("alice", {A: grant(ALICE, WRITE)}, "carol")
+    hosted.converge()
+    hosted.request("bob", {B: grant(BOB, WRITE)}, "carol")
+    if not remembered:
+        shutil.rmtree(hosted.cache)
+    hosted.breaks("github", status=500)
+    applied = hosted.apply()
+    assert (applied.code, applied.changes) == (1, [])
+    assert (len(hosted.gained()), hosted.lost()) == (1, set())
+    assert "HTTP 500" in str(applied.json["unknown"])
+    hosted.heals()
+    assert hosted.converge().changes == [f"add {BOB} write (declared)"]
+
+
+def test_what_is_over_ends_while_the_forge_is_down(hosted: Hosted) -> None:
+    hosted.request("alice", {A: grant(ALICE, WRITE)}, "carol")
+    hosted.converge()
+    shutil.rmtree(hosted.cache)
+    hosted.breaks("github", status=500)
+    applied = hosted.apply(at=9)
+    assert applied.changes == [f"remove {ALICE} write (expired)"]
+    assert hosted.gained() == set()
+
+
+def test_a_configuration_that_nobody_approved_changes_nothing(hosted: Hosted) -> None:
+    text = (hosted.root / "reconciler.yaml").read_text()
+    assert "mode: enforce" in text
+    hosted.request("alice", {A: grant(ALICE, WRITE)}, "carol")
+    quiet = text.partition("forge:")[0].replace("mode: enforce", "mode: report")
+    hosted.push("bob", {"reconciler.yaml": quiet})
+    hosted.push("bob", {B: grant(BOB, WRITE)})
+    applied = hosted.apply()
+    assert (applied.code, applied.changes) == (4, [f"add {ALICE} write (declared)"])
+    assert len(hosted.gained()) == 1
+    assert [one["path"] for one in applied.json["unapproved"]] == [B, "reconciler.yaml"]
+
+
+def test_a_history_that_was_rewritten_stops_everything(hosted: Hosted) -> None:
+    hosted.request("alice", {A: grant(ALICE, WRITE)}, "carol")
+    hosted.converge()
+    hosted.git("checkout", "-q", "--orphan", "other")
+    hosted.git("commit", "-q", "-m", "Begin anew")
+    hosted.git("push", "-q", "--force", "origin", "other:main")
+    hosted.follow()
+    refused = hosted.apply()
+    assert refused.code == 1
+    assert "its history was rewritten" in refused.err
+    assert len(hosted.gained()) == 1
+
+
+def test_without_a_token_new_grants_wait(hosted: Hosted) -> None:
+    hosted.request("alice", {A: grant(ALICE, READ)}, "carol")
+    hosted.unset = "GITHUB_TOKEN"
+    planned = hosted.plan()
+    assert (planned.code, planned.changes) == (1, [])
+    assert "no token; set RECONCILER_FORGE_TOKEN or GITHUB_TOKEN" in str(planned.json["unknown"])
