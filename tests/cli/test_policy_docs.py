@@ -70,3 +70,11 @@ def test_every_expression_compiles() -> None:
     (block,) = re.findall(r"```cel\n(.*?)```", PAGE, re.S)
     assert [line for line in block.splitlines() if check_expression(line) is not None] == []
     assert len(block.splitlines()) == 5
+
+
+def test_the_forge_of_the_page_on_approvals_is_valid(desk: Desk) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "approvals.md").read_text()
+    (forge,) = re.findall(r"```yaml\n# reconciler.yaml\n(.*?)```", page, re.S)
+    systems = "systems:\n  bitbucket: {provider: bitbucket, workspace: acme}\n"
+    desk.write("reconciler.yaml", systems + forge)
+    assert desk.run("validate").code == 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from reconciler.model import (
+    BreakGlass,
     Bundle,
     BundleRef,
     Draft,
@@ -18,6 +20,7 @@ from reconciler.model import (
     PolicyPage,
     PolicyTest,
     Rule,
+    Source,
     SubjectRef,
 )
 from reconciler.policy.examine import Examined, examine
@@ -183,3 +186,11 @@ def test_the_rule_that_was_expected_may_be_that_of_any_item_with_the_worst_decis
 def test_every_rule_that_matches_is_reached_and_no_other() -> None:
     one = found(asked(), forbid("a", Match(roles=("x",))), forbid("b"), permit("c"), permit("d"))
     assert one.reached == {"b"}
+
+
+def test_break_glass_is_asked_for_by_the_subject_unless_the_test_says_otherwise() -> None:
+    served = Source(persons=(mail("alice"),))
+    glass = permit(break_glass=BreakGlass(served, 8 * HOUR, (), served, timedelta(days=3)))
+    test = asked(replace(grant(), break_glass=True))
+    assert found(test, glass).decision is Expected.GRANTED
+    assert found(replace(test, author=mail("bob")), glass).decision is Expected.REFUSED
