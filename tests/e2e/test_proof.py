@@ -56,8 +56,9 @@ class Hosted(Company):
         self.follow()
 
     def _do(self, **asked: str) -> str:
-        [pull] = self.sandbox.pulls(asked)  # type: ignore[misc]
-        return str(pull["number"])
+        found = self.sandbox.pulls(asked)
+        assert isinstance(found, list)
+        return str(found[0]["number"])
 
     def push(self, login: str, files: dict[str, str | None]) -> None:
         self._commit(login, files)
