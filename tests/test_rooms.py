@@ -26,6 +26,7 @@ MAY = {
     "forge": {"model", "errors"},
     "proof": {"model", "errors", "forge.base", "planning", "policy", "repository"},
     "asking": {"model", "errors", "policy", "proof", "repository"},
+    "ledger": {"model", "errors"},
     "engine": {"model", "errors", "planning", "providers.base"},
     "repository": {"model", "errors", "providers", "providers.base"},
     "providers": {"model", "errors", "providers.base"},

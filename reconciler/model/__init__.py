@@ -22,6 +22,7 @@ from reconciler.model.documents import (
     Version,
 )
 from reconciler.model.draft import Draft
+from reconciler.model.event import Entry, Event, EventKind, Recollection
 from reconciler.model.evidence import (
     Account,
     Content,
@@ -90,6 +91,9 @@ __all__ = [
     "Draft",
     "Effect",
     "Entitlement",
+    "Entry",
+    "Event",
+    "EventKind",
     "Evidence",
     "Expected",
     "Finding",
@@ -117,6 +121,7 @@ __all__ = [
     "Proof",
     "PullLimits",
     "PullRequest",
+    "Recollection",
     "Require",
     "Resource",
     "Review",

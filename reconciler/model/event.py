@@ -1,0 +1,87 @@
+"""What happened, one fact at a time: the words of the ledger. Facts only, and never a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from reconciler.model.access import Assignment
+
+
+class EventKind(StrEnum):
+    """The names are in the ledger for ever: none is ever renamed or used for something else."""
+
+    RUN_STARTED = "run-started"
+    RUN_ENDED = "run-ended"
+    DECIDED = "decided"  # a claim was granted or refused: the rule, the approvals, the pull request
+    INTENDED = "intended"  # a change is about to be made
+    DONE = "done"  # it was made, or failed (`error`)
+    FOUND = "found"  # what a run died over, as the live system shows it (`outcome`)
+    ALREADY_HELD = "already-held"  # declared, and there before us: never ours
+    CAME_BACK = "came-back"  # we took it away, and it is there again without us
+    HELD_BACK = "held-back"  # a guard kept a change from being made
+    UNKNOWN = "unknown"  # what could not be read
+    UNAPPROVED = "unapproved"  # a change of the rules that nobody approved
+    BREAK_GLASS = "break-glass"  # access taken in an emergency
+    REVIEWED = "reviewed"  # somebody looked at that afterwards
+    NOTIFIED = "notified"
+    LEDGER_LOST = "ledger-lost"  # this chain begins where an earlier one must have been
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`at` is in UTC; `run` groups the events of one run. What a kind has nothing to say of is
+    empty. `subject` is the directory's id of who it is about; `assignment` names the entitlement
+    and the principal by the system's own ids. `path` is the grant's file (or the file of rules)
+    and `commit` the one that brought it in. `action` and `cause` are those of the change, `until`
+    the end to be, `replaces` the role that was overwritten and `restores` the one that came back.
+    `outcome` is the verdict of a decision, or how a run ended; `approved_by` are ids of people;
+    `reason` is a sentence, `error` what went wrong, as it was told to people. `handle` finds the
+    row again in its system. `counts` are of a run: (word, number).
+    """
+
+    kind: EventKind
+    at: datetime
+    run: str
+    subject: str = ""
+    assignment: Assignment | None = None
+    action: str = ""
+    cause: str = ""
+    until: datetime | None = None
+    path: str = ""
+    grants: tuple[str, ...] = ()
+    commit: str = ""
+    rule: str = ""
+    outcome: str = ""
+    approved_by: tuple[str, ...] = ()
+    pull: str = ""
+    reason: str = ""
+    error: str = ""
+    replaces: str = ""
+    restores: str = ""
+    handle: str = ""
+    native_expiry: bool = False
+    counts: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event in its place. `hash` is over everything else, `before` (the hash of the entry
+    before, "" for the first) included."""
+
+    number: int  # from 1, without a gap
+    before: str
+    event: Event
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """What the ledger remembers of one assignment, for ownership: the times of the last that is
+    known of each kind. `replaced` is the role that ours overwrote in a single-slot system."""
+
+    added: datetime | None = None
+    removed: datetime | None = None
+    already_held: datetime | None = None
+    replaced: str = ""
