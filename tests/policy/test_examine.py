@@ -194,3 +194,9 @@ def test_break_glass_is_asked_for_by_the_subject_unless_the_test_says_otherwise(
     test = asked(replace(grant(), break_glass=True))
     assert found(test, glass).decision is Expected.GRANTED
     assert found(replace(test, author=mail("bob")), glass).decision is Expected.REFUSED
+
+
+def test_who_gains_with_others_approves_nothing_for_them_either() -> None:
+    one = found(asked(grant(who="payments", group=True), "bob"), LEADS)
+    assert one.decision is Expected.WAITING
+    assert one.access.startswith("alice@example.com")
