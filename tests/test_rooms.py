@@ -31,7 +31,7 @@ MAY = {
     "repository": {"model", "errors", "providers", "providers.base"},
     "providers": {"model", "errors", "providers.base"},
     "sandbox": {"model", "errors", "templates", "sandbox"},
-    "cli": {"asking", "cli", "engine", "errors", "forge", "forge.base", "model", "planning",
+    "cli": {"asking", "cli", "engine", "errors", "forge", "forge.base", "ledger", "model", "planning",
             "policy", "proof", "providers.base", "render", "repository", "sandbox", "templates"},
 }  # fmt: skip
 IMPURE = {"os", "time", "subprocess", "socket", "pathlib", "click", "random", "threading"}
