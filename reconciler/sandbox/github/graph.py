@@ -53,7 +53,8 @@ class Graph:
         return answer
 
     def _repository(self, info: Any, owner: str, name: str, followRenames: bool = True) -> Node:
-        if (owner.casefold(), name.casefold()) != (OWNER, NAME):
+        former = followRenames and f"{owner}/{name}" in self._hub.settings.former_names
+        if not former and (owner.casefold(), name.casefold()) != (OWNER, NAME):
             what = f"Could not resolve to a Repository with the name '{owner}/{name}'."
             raise GraphQLError(what, extensions={"type": "NOT_FOUND"})
         return self._this_repository()

@@ -120,3 +120,4 @@ class Settings:
     may_administer: bool = True  # whether tokens see protection and settings at all
     dismiss_stale: bool = False
     required_approvals: int = 0
+    former_names: frozenset[str] = frozenset()  # "owner/name" that lead here since a rename

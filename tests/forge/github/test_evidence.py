@@ -229,6 +229,19 @@ def test_a_dismissed_refusal_was_a_refusal(world: World) -> None:
     assert [r.word for r in pull.reviews] == [Word.CHANGES_REQUESTED, Word.DISMISSED]
 
 
+def test_words_are_in_the_order_in_which_they_were_said(world: World) -> None:
+    number = world.proposed()
+    first = world.github.review("bob", number, "APPROVED")
+    world.github.review("carol", number, "APPROVED")
+    world.github.dismiss(number, first)
+    pull = world.pull(world.github.merge("carol", number))
+    assert [(str(r.account), r.word) for r in pull.reviews] == [
+        ("bob", Word.APPROVED),
+        ("carol", Word.APPROVED),
+        ("bob", Word.DISMISSED),
+    ]
+
+
 @pytest.mark.parametrize("later", ["APPROVED", "CHANGES_REQUESTED"])
 def test_dismissing_an_old_review_leaves_what_was_said_since(world: World, later: str) -> None:
     number = world.proposed()

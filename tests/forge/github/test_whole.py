@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.forge.base import Credentials, ForgeError, Want
@@ -191,9 +193,7 @@ def test_a_long_limit_is_not_waited_for(world: World) -> None:
 
 
 def test_a_repository_that_is_not_there_says_what_to_check(world: World) -> None:
-    world.settings = world.settings.__class__(
-        world.settings.kind, "acme/elsewhere", "main", world.url
-    )
+    world.settings = replace(world.settings, repository="acme/elsewhere")
     with pytest.raises(ForgeError, match=r"acme/elsewhere.*check `repository`"):
         world.evidence(world.main)
 
@@ -208,8 +208,14 @@ def test_a_wrong_token_says_where_the_right_one_goes_and_is_not_shown(world: Wor
 def test_no_token_and_no_tls_are_refused_before_any_call(world: World) -> None:
     with pytest.raises(ForgeError, match="there is no token"):
         open_reader(world.settings, Credentials(""))
-    plain = world.settings.__class__(
-        world.settings.kind, "acme/access", "main", "http://github.example.com"
-    )
+    plain = replace(world.settings, url="http://github.example.com")
     with pytest.raises(ForgeError, match="is not https"):
         open_reader(plain, Credentials("some"))
+
+
+def test_a_former_name_is_not_followed(world: World) -> None:
+    """Once it is somebody else's, that repository would be asked for our proofs."""
+    world.github.settings.former_names = frozenset({"acme/former"})
+    world.settings = replace(world.settings, repository="acme/former")
+    with pytest.raises(ForgeError, match="check `repository`"):
+        world.evidence(world.main)
