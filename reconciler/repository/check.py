@@ -99,16 +99,9 @@ class _Check:
         self.rows = rows(self.source, documents.values(), self.grammar, self.cache, progress)
         documents = {p: one for p, one in documents.items() if one.blob in self.rows[one.kind]}
         problems += self.own_problems(documents)
-        directory = {
-            path: page
-            for path, page in self.pages(documents, Kind.DIRECTORY)
-            if isinstance(page, DirectoryPage)
-        }
+        directory, pages = self.ruling(documents)
         unread = {p for p, kind in kinds.items() if kind is Kind.DIRECTORY} - directory.keys()
         problems = list(_partly(problems, unread))
-        pages = Pages()
-        for path, found in self.pages(documents, *Pages.KINDS):
-            pages.add(path, found)
         problems += self.cross_problems(documents, directory, pages, kinds, whole=not unread)
         if only:
             problems = [p for p in problems if _chosen(p.position.path, only)]
@@ -212,6 +205,20 @@ class _Check:
         for path, one in documents.items():
             if one.kind in kinds and (found := self.parsed(path, one).document) is not None:
                 yield path, found
+
+    def ruling(self, documents: Mapping[str, Wanted]) -> tuple[dict[str, DirectoryPage], Pages]:
+        """The valid files of all that is neither a grant nor a bundle."""
+        directory: dict[str, DirectoryPage] = {}
+        others = Pages()
+        for path, one in documents.items():
+            if one.kind in GRANTS or one.kind is Kind.BUNDLE:
+                continue
+            page = self.parsed(path, one).document
+            if isinstance(page, DirectoryPage):
+                directory[path] = page
+            elif page is not None:
+                others.add(path, page)
+        return directory, others
 
     def cross_problems(
         self,

@@ -42,7 +42,6 @@ FOLDERS = {
 }
 BREAK_GLASS = "grants/break-glass/"
 _TESTS = "policies/tests/"
-_WITHIN = {Kind.GRANT: (BREAK_GLASS, Kind.BREAK_GLASS), Kind.POLICY: (_TESTS, Kind.POLICY_TEST)}
 # Folders that later versions will read. Until then a file there would look like a rule and be none.
 LATER = ("revocations",)
 
@@ -61,9 +60,10 @@ def kind_of(path: str) -> Kind | None:
     if rest.rpartition("/")[2] in _BYSTANDERS:
         return None
     kind = FOLDERS.get(folder)
-    if kind in _WITHIN:
-        inner, other = _WITHIN[kind]
-        return other if path.startswith(inner) else kind
+    if kind is Kind.GRANT and path.startswith(BREAK_GLASS):
+        return Kind.BREAK_GLASS
+    if kind is Kind.POLICY and path.startswith(_TESTS):
+        return Kind.POLICY_TEST
     return kind
 
 

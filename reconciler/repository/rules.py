@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from reconciler.errors import Problem
 from reconciler.model import (
@@ -20,7 +19,6 @@ from reconciler.model import (
     Source,
 )
 from reconciler.repository.parse import Document
-from reconciler.repository.paths import Kind
 from reconciler.repository.references import Finding, Keys, Names, TreeOf
 from reconciler.repository.words import absent_system, did_you_mean, shown
 
@@ -30,8 +28,6 @@ _WILD = re.compile(r"[*?\[]")
 @dataclass(frozen=True, slots=True)
 class Pages:
     """Of one commit or working tree, by path: the files that are valid."""
-
-    KINDS: ClassVar = (Kind.POLICY, Kind.POLICY_TEST, Kind.CATALOG)
 
     policies: dict[str, PolicyPage] = field(default_factory=dict)
     tests: dict[str, PolicyTestPage] = field(default_factory=dict)
