@@ -84,6 +84,11 @@ class ForgeWriter(Protocol):
         """One comment per `mark` (hidden in the text) and pull request: written, or updated."""
         ...
 
+    def mention(self, name: str) -> str:
+        """The text that tells somebody of a comment it stands in; `name` is how directory/ knows
+        their account. "" where the forge cannot be told whom."""
+        ...
+
     def status(self, commit: str, state: State, text: str) -> None:
         """The status `access-reconciler` of a commit; `text` is short."""
         ...

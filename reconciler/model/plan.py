@@ -85,7 +85,7 @@ class Warning:
 @dataclass(frozen=True, slots=True, order=True)
 class OpenReview:
     """Access that was taken in an emergency (`path`, as `commit` brought it in) and that nobody
-    has looked at afterwards, to be done by `due`."""
+    has looked at afterwards, to be done by `due`. `wakes` are the people and groups to be told."""
 
     due: datetime
     path: str
@@ -94,6 +94,7 @@ class OpenReview:
     rule: str
     reason: str
     pull: str = ""
+    wakes: tuple[str, ...] = ()
 
 
 Step = Change | AlreadyHeld | Foreign | Warning  # what a plan is put together from

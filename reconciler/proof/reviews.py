@@ -47,9 +47,15 @@ class AfterReviews:
                 continue
             subjects = tuple(sorted({o.claim.subject.id for o in taken}))
             due = version.merged + found.review_within
-            reason = version.content.reason
             yield OpenReview(
-                due, version.path, version.commit, subjects, judgement.rule, reason, judgement.pull
+                due,
+                version.path,
+                version.commit,
+                subjects,
+                judgement.rule,
+                version.content.reason,
+                judgement.pull,
+                found.wakes,
             )
 
     def _rule(self, name: str, number: int) -> BreakGlass | None:

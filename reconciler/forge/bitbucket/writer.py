@@ -43,6 +43,11 @@ class Writer:
                     return
         self._rest.send(action, "POST", path, body)
 
+    def mention(self, name: str) -> str:
+        """By id in braces. That Cloud takes a uuid there as it takes an Atlassian account id is
+        not documented, and was not tried on the live service."""
+        return f"@{name}" if name.startswith("{") else ""
+
     def status(self, commit: str, state: State, text: str) -> None:
         body = {
             "key": KEY,

@@ -36,6 +36,10 @@ class Writer:
                         return
         self._rest.send(action, "POST", f"{path}/comments", {"text": said})
 
+    def mention(self, name: str) -> str:
+        """By name: Data Center finds nobody by id."""
+        return "" if name.isdigit() else f"@{name}"
+
     def status(self, commit: str, state: State, text: str) -> None:
         project, _, name = self._settings.repository.partition("/")
         body = {

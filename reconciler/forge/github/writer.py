@@ -53,6 +53,10 @@ class GithubWriter:
         with shaped(what):
             return int(data["viewer"]["databaseId"])
 
+    def mention(self, name: str) -> str:
+        login = self._login(name)
+        return f"@{login}" if login else ""
+
     def status(self, commit: str, state: State, text: str) -> None:
         short = text if len(text) <= _LONGEST_STATUS else f"{text[: _LONGEST_STATUS - 1]}…"
         body = {"state": state.value, "context": _CONTEXT, "description": short}

@@ -1,0 +1,72 @@
+"""Emergencies through the installed command: at once, loud, and looked at afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.company import grant
+from tests.e2e.test_proof import WRITE, Hosted, hosted  # noqa: F401  # the fixture
+
+FILE = "grants/break-glass/alice.yaml"
+REASON = "The settlement batch fails and payments are due within the hour"
+
+
+def emergency(who: str, end: str = "duration: 1h") -> str:
+    text = grant(who, WRITE, end=end).replace("The settlement batch fails", REASON)
+    return f"{text}break_glass: true\n"
+
+
+def said(company: Hosted) -> list[str]:
+    return [c.body for c in company.sandbox._forge.comments]
+
+
+@pytest.fixture
+def taken(hosted: Hosted) -> Hosted:  # noqa: F811
+    """alice is on call, and merges her own pull request that nobody approved."""
+    hosted.request("alice", {FILE: emergency("alice@example.com")})
+    assert hosted.converge().changes == ["add alice@example.com write (declared)"]
+    return hosted
+
+
+def test_it_is_given_at_once_and_those_who_are_to_be_woken_are_told(taken: Hosted) -> None:
+    [comment] = said(taken)
+    assert "taken by alice@example.com" in comment
+    assert "@carol @dave" in comment
+    taken.converge(at=0.1)
+    assert said(taken) == [comment]  # once
+    assert "break-glass by alice@example.com" in taken.run("plan").out
+
+
+def test_it_is_shown_until_somebody_else_has_looked(taken: Hosted) -> None:
+    taken.converge(at=2)  # it ended, and is shown all the same
+    assert taken.gained() == set()
+    commit = taken.git("log", "--first-parent", "-1", "--format=%H", "--", FILE).strip()
+    taken.request("bob", {FILE: None})
+    review = f"grant: {FILE}\ncommit: {commit}\noutcome: justified\nremarks: Seen in the logs\n"
+    taken.request("alice", {"reviews/alice.yaml": review}, "frank")  # neither is an auditor
+    assert [r["path"] for r in taken.plan(at=2).json["reviews"]] == [FILE]
+    taken.request("erin", {"reviews/alice.yaml": review.replace("logs", "trail")}, "frank")
+    assert taken.plan(at=2).json["reviews"] == []
+
+
+def test_an_emergency_that_nobody_looked_at_in_time_is_told_as_overdue(taken: Hosted) -> None:
+    assert "OVERDUE" not in taken.run("plan", at=70).out
+    assert "OVERDUE break-glass by alice@example.com" in taken.run("plan", at=73).out
+
+
+def test_whoever_could_not_be_told_makes_the_run_fail(hosted: Hosted) -> None:  # noqa: F811
+    hosted.request("alice", {FILE: emergency("alice@example.com")})
+    hosted.breaks("github", "*comments*")
+    done = hosted.apply()
+    assert (done.code, len(hosted.gained())) == (1, 1)
+    assert "nobody was told of break-glass access" in done.err
+
+
+def test_nobody_else_is_served(hosted: Hosted) -> None:  # noqa: F811
+    hosted.request("erin", {FILE: emergency("erin@example.com")})
+    hosted.request("bob", {"grants/break-glass/b.yaml": emergency("alice@example.com")})
+    hosted.request(
+        "bob", {"grants/break-glass/c.yaml": emergency("bob@example.com", "duration: 3h")}
+    )
+    done = hosted.apply()
+    assert (done.code, hosted.gained(), said(hosted)) == (4, set(), [])
