@@ -63,14 +63,16 @@ class Desk:
             raise InputError(f"no pull request can be opened: {unopened}; write --no-open")
         tip = clone.tip(settings.branch)
         loaded, authorised = proved(root, now, progress, tip)
+        silent = next((unknown.error for unknown in authorised.unknown), "")
+        if silent and opens:
+            raise ReconcilerError(f"the forge cannot be asked: {silent}")
         if authorised.changes.unsure:
-            cause = next((u.error for u in authorised.unknown), "it does not answer")
-            click.echo(
-                f"note: the forge cannot be asked ({cause}), so the rules are taken as they stand "
-                "in git",
-                err=True,
+            note = (
+                f"the forge cannot be asked ({silent}), so the rules are taken as they stand in git"
             )
+            click.echo(f"note: {note}", err=True)
             loaded, authorised = proved(root, now, progress, tip, trust=tip)
+        unopened = unopened or silent
         return cls(clone, tip, loaded, authorised, now, unopened, bool(opens))
 
     @property

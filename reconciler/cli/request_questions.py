@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
 from typing import Any
 
 import click
@@ -42,8 +41,7 @@ def ask(
     if silent:
         raise InputError(f"{flag} is missing; write it, or leave out --yes to be asked")
     try:
-        with redirect_stdout(sys.stderr):  # what is asked is not the result
-            return str(click.prompt(text, default=default, value_proc=check, err=True))
+        return str(click.prompt(text, default=default, value_proc=check, err=True))
     except click.Abort:
         if sys.stdin.isatty():
             raise
@@ -54,8 +52,7 @@ def agreed(text: str, *, silent: bool) -> bool:
     if silent:
         return True
     try:
-        with redirect_stdout(sys.stderr):
-            return click.confirm(text, default=True, err=True)
+        return click.confirm(text, default=True, err=True)
     except click.Abort:
         if sys.stdin.isatty():
             raise

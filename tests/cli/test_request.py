@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import yaml
 
+from reconciler.sandbox.faults import Fault, FaultKind
 from tests.cli.request_world import BATCH, POLICY, World
 
 VIEWER = "system=gcp,project=payments-prod,role=roles/viewer"
@@ -296,6 +297,24 @@ def test_a_push_that_is_refused_leaves_the_file_behind(access: World) -> None:
     assert "pre-receive hook declined" in done.err
     assert (access.clone / PATH).exists()
     assert not access.hub.pulls
+
+
+def test_a_forge_that_is_down_leaves_the_file_and_pushes_nothing(access: World) -> None:
+    access.hub.commit("grace", "main", {"policies/main.yaml": f"# newer\n{POLICY}"})
+    access.hub.stop()
+    done = access.run(*EIGHT)
+    assert (done.code, done.out) == (0, f"{PATH}\n"), done.err
+    assert "the rules are taken as they stand in git" in done.err
+    assert access.tip(f"request/{NAME}") == ""
+    assert access.run(*EIGHT, "--open").code == 1
+
+
+def test_a_pull_request_that_the_forge_refuses_says_which_branch_is_pushed(access: World) -> None:
+    access.faults.arm(Fault("github", "POST *pulls", FaultKind.STATUS, 403, times=9))
+    done = access.run(*EIGHT)
+    assert (done.code, done.out) == (1, "")
+    assert f"the branch request/{NAME} is pushed: open the pull request there by hand" in done.err
+    assert access.tip(f"request/{NAME}") != ""
 
 
 def test_open_is_an_error_where_nothing_can_be_opened(access: World) -> None:
