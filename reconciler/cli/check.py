@@ -13,6 +13,7 @@ from reconciler.errors import InputError
 from reconciler.forge.base import ForgeWriter, State
 from reconciler.model.checked import Answer, Checked
 from reconciler.proof.check import Base, base, check
+from reconciler.proof.check_pull import NotThisOne
 from reconciler.render import checked as render
 from reconciler.render.checked_words import headline
 from reconciler.render.words import brief
@@ -79,7 +80,11 @@ def command(
     line = base(repo, main, now, asked, folder, ask=number is not None)
     try:
         found = check(repo, line, head, now, number or 0, folder)
-    except InputError as e:
+    except NotThisOne:
+        raise
+    except InputError as e:  # it conflicts with the main line
+        if number is not None and comment:
+            _writer(line).comment(number, render.conflict(str(e)), MARK)
         if status:
             commit = at(repo).commit(head)
             _writer(line).status(commit, State.FAILURE, brief(str(e)))

@@ -68,20 +68,24 @@ class _Trial:
         return self.answers.reader(self.settings).protection()
 
 
+class NotThisOne(InputError):
+    """The pull request is not what was to be judged, so that nothing can be said of it."""
+
+
 def still_open(
     answers: Answers, settings: ForgeSettings, number: int, head: str, paths: Sequence[str]
 ) -> PullRequest:
-    """The pull request with `paths`. Raises ForgeError, and InputError where it is not the one
-    that `head` belongs to."""
+    """The pull request with `paths`. Raises ForgeError, and NotThisOne where it is merged, or not
+    the one that `head` is the last commit of."""
     if settings.kind is ForgeKind.NONE:
         what = f"--pull {number}: reconciler.yaml of the main line names no forge"
-        raise InputError(f"{what}; leave --pull out, or bring `forge:` in first")
+        raise NotThisOne(f"{what}; leave --pull out, or bring `forge:` in first")
     found = answers.open(settings).pull(number, paths)
     if found.merged_at is not None:
-        raise InputError(f"{found.url} is merged already; check one that is open")
+        raise NotThisOne(f"{found.url} is merged already; check one that is open")
     if found.head != head:
         what = f"{found.url} is at {found.head[:12]} by now, and {head[:12]} is what was fetched"
-        raise InputError(f"{what}; fetch it again")
+        raise NotThisOne(f"{what}; fetch it again")
     return found
 
 

@@ -16,7 +16,7 @@ from reconciler.proof.authorise import Authorised
 from reconciler.proof.changes import Changes
 from reconciler.proof.check_pull import Answers
 from reconciler.proof.grants import Outcome
-from reconciler.proof.ground import GOVERNING, Event, events
+from reconciler.proof.ground import GOVERNING, Event, Ground, events
 
 _NO_RULES = "the main line has no rules for it, so nobody need approve it"
 _ANSWERS = {
@@ -39,6 +39,11 @@ class Rules:
     @property
     def changes(self) -> Changes:
         return self.authorised.changes
+
+    @property
+    def _before(self) -> Ground:
+        """The rules of the main line as it is."""
+        return self.changes.ground(self.changes.last - 1)
 
     def grants(self) -> tuple[Ruled, ...]:
         """Of the files of grants that the merge on trial brings in."""
@@ -71,10 +76,11 @@ class Rules:
             return Ruled(version.path, about, Answer.UNKNOWN)
         if judgement is None:
             return Ruled(version.path, about, Answer.GRANTED, reasons=(_NO_RULES,))
-        rulings = self.authorised.grants.rulings(version, claim)
+        grants, before = self.authorised.grants, self._before
+        rulings = [before.laws.decide(case) for case in grants.cases(version, claim)]
         worst = max(rulings, key=lambda r: (not r.permitted, sum(n.count for n in r.needs)))
         own = any(ruling.self_approval for ruling in rulings)
-        barred = frozenset() if own else self._gain(version) | self._hands()
+        barred = frozenset() if own else grants.grantees(version, before) | self._hands()
         if not worst.permitted or self._is_unweighed(version.path):
             return self._by_rule(version.path, about, worst, barred)
         return self._by_judgement(version.path, about, judgement, barred)
@@ -85,7 +91,7 @@ class Rules:
             return Ruled(path, (), Answer.UNKNOWN)
         if changes.trusts(event.number):
             return Ruled(path, (), Answer.GRANTED, reasons=(_NO_RULES,))
-        before = changes.ground(event.number - 1)
+        before = self._before
         evidence = self.answers.evidence
         assert evidence is not None  # the merge is on trial
         asked = before.laws.change(path)
@@ -156,19 +162,11 @@ class Rules:
         whom = listed((some(asked.candidates) for asked in missing), "and")
         return f"ask {whom} to approve {self.pull.url if self.pull else 'the pull request'}"
 
-    def _gain(self, version: Version[Grant]) -> frozenset[str]:
-        """Who would have more by it."""
-        found = {ref.id for ref in version.content.subjects}
-        for ref in version.content.subjects:
-            if ref.group:
-                found |= self.changes.ground(self.changes.last - 1).roster.members(ref.id)
-        return frozenset(found)
-
     def _hands(self) -> frozenset[str]:
         """Who wrote it."""
         if self.pull is None:
             return frozenset()
-        then, today = self.changes.ground(self.changes.last - 1).roster, self.changes.tip.roster
+        then, today = self._before.roster, self.changes.tip.roster
         accounts = (a for a in (self.pull.author, *self.pull.writers) if a is not None)
         return frozenset(whose(account, then, today) for account in accounts) - {""}
 

@@ -111,6 +111,11 @@ def markdown(checked: Checked) -> str:
     return "\n".join(parts) + "\n"
 
 
+def conflict(words: str) -> str:
+    """A comment where there is nothing to check: no merge comes out."""
+    return f"### {MARKS[Answer.REFUSED]} Access check: cannot be merged\n\n{cell(words)}\n"
+
+
 def _section(title: str, headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     table = _table(headers, rows)
     return [f"#### {title}", "", *table] if table else []

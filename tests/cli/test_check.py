@@ -136,10 +136,23 @@ def test_a_conflict_ends_with_2_and_fails_the_status(office: Office) -> None:
     office.begin(**{A: asks()})
     number = office.town.propose("alice", {A: asks(end="duration: 1h")})
     office.town.push("grace", {A: asks(end="duration: 2h")})
-    done = office.pulled(number, "--status")
+    done = office.pulled(number, "--status", "--comment")
     assert done.code == 2
     assert f"conflicts with the main line in {A}" in done.err
     assert office.told()[0][0] == "failure"
+    assert "conflicts with the main line" in office.town.github.comments[0].body
+
+
+def test_of_what_is_merged_nothing_is_said(office: Office) -> None:
+    office.begin()
+    number = office.town.propose("alice", {A: asks()})
+    office.check(number)
+    office.town.merge(number)
+    words = ("--base", "HEAD", "--head", "FETCH_HEAD", "--pull", str(number))
+    done = office.run(*words, "--status", "--comment")
+    assert done.code == 2
+    assert "is merged already" in done.err
+    assert (office.told(), office.town.github.comments) == ([], [])
 
 
 def test_a_forge_that_says_no_ends_with_1(office: Office) -> None:
