@@ -74,6 +74,7 @@ _BY_FORGE = {
     },
 }
 _SCHEMAS = (
+    "break-glass",
     "bundle",
     "catalog",
     "configuration",
