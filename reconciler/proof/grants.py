@@ -3,7 +3,6 @@ once stands: it is remembered by content and commit, and losing the memory costs
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,13 +21,13 @@ from reconciler.model import (
 )
 from reconciler.policy.case import Case, SubjectFacts
 from reconciler.policy.judge import Judgement, Verdict, judge
-from reconciler.policy.ruling import Ruling
 from reconciler.proof.changes import Changes
 from reconciler.proof.evidence import Dossier, Memory
 from reconciler.proof.ground import Ground
 from reconciler.proof.holdings import Holdings
 from reconciler.proof.mixed import mixed
 from reconciler.proof.past import Past
+from reconciler.proof.rows import decode_granted, encode_granted
 from reconciler.proof.wanted import name, want
 
 Key = tuple[int, str, str, str]  # version, subject, entitlement, account
@@ -132,10 +131,6 @@ class Grants:
                     yield replace(claim, window=window, said=said, proof=outcome.proof)
             id = earlier.previous
 
-    def rulings(self, version: Version[Grant], claim: Claim) -> tuple[Ruling, ...]:
-        """What the rules say of a claim, for everybody whom it serves, whoever approved it."""
-        return tuple(map(self._ground(version).laws.decide, self.cases(version, claim)))
-
     def cases(
         self,
         version: Version[Grant],
@@ -181,7 +176,8 @@ class Grants:
         if self.changes.unsure:
             yield from (Outcome(c, Proof.WAITING) for c in claims)
             return
-        remembered = self._remembered(version)
+        row = self._known.get(name(version))
+        remembered = decode_granted(row) if row is not None else {}
         fresh: list[Outcome] = []
         for claim in claims:
             if judgement := remembered.get(self._mark(claim, version)):
@@ -310,26 +306,6 @@ class Grants:
         text = "\0".join((subject, entitlement, account, claim.bundle, claim.ref, facts))
         return sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
-    def _remembered(self, version: Version[Grant]) -> dict[str, Judgement]:
-        """By mark. Only what was granted is remembered: what was not is asked again."""
-        row = self._known.get(name(version))
-        if row is None:
-            return {}
-        try:
-            return {
-                mark: Judgement(
-                    Verdict.GRANTED,
-                    rule,
-                    approved_by=tuple(by),
-                    pull=pull,
-                    break_glass=bool(broken),
-                    automatic=bool(automatic),
-                )
-                for mark, rule, by, pull, broken, automatic in json.loads(row)
-            }
-        except (ValueError, TypeError):
-            return {}
-
     def _remember(
         self, version: Version[Grant], known: dict[str, Judgement], fresh: list[Outcome]
     ) -> None:
@@ -339,11 +315,7 @@ class Grants:
             if o.proof is Proof.PROVED and o.judgement is not None
         }
         if granted and _proves(self.forge(version)):
-            rows = [
-                [mark, j.rule, j.approved_by, j.pull, j.break_glass, j.automatic]
-                for mark, j in {**known, **granted}.items()
-            ]
-            self._fresh[name(version)] = json.dumps(rows, separators=(",", ":"))
+            self._fresh[name(version)] = encode_granted({**known, **granted})
 
 
 _RANK = {Verdict.GRANTED: 0, Verdict.WAITING: 1, Verdict.REFUSED: 2}

@@ -1,13 +1,15 @@
-"""Evidence as one line of text and back, for the memory. Text only: what reads a row back can
-build nothing but evidence."""
+"""Evidence and verdicts as one line of text and back, for the memory. Text only: what reads a row
+back can build nothing else."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from reconciler.model import Account, Content, Evidence, PullRequest, Review, Word
+from reconciler.policy.judge import Judgement, Verdict
 
 
 def encode(evidence: Evidence) -> str:
@@ -21,6 +23,33 @@ def decode(row: str) -> Evidence | None:
         return Evidence(str(commit), tuple(_to_pull(p) for p in pulls))
     except (ValueError, TypeError, KeyError, IndexError):
         return None
+
+
+def encode_granted(granted: Mapping[str, Judgement]) -> str:
+    """By mark. Why it was granted is not kept, nor anything that was not granted."""
+    rows = [
+        [mark, j.rule, j.approved_by, j.pull, j.break_glass, j.automatic]
+        for mark, j in granted.items()
+    ]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def decode_granted(row: str) -> dict[str, Judgement]:
+    """Empty for a row that came to harm."""
+    try:
+        return {
+            mark: Judgement(
+                Verdict.GRANTED,
+                rule,
+                approved_by=tuple(by),
+                pull=pull,
+                break_glass=bool(broken),
+                automatic=bool(automatic),
+            )
+            for mark, rule, by, pull, broken, automatic in json.loads(row)
+        }
+    except (ValueError, TypeError):
+        return {}
 
 
 def _pull(p: PullRequest) -> dict[str, Any]:

@@ -231,6 +231,19 @@ def test_a_policy_that_was_moved_away_stands_on(town: Town, to: str) -> None:
     assert town.run().held == set()
 
 
+def test_a_policy_that_was_deleted_or_moved_with_approval_is_gone(town: Town) -> None:
+    forbid = "policies/10-forbid.yaml"
+    rules = "rules:\n  - forbid: admin\n    match: {roles: [admin]}\n"
+    town.begin(**{forbid: rules})
+    town.pull("alice", {forbid: None, "policies/20-forbid.yaml": rules}, "frank")
+    town.pull("alice", {A: asks(role="admin")}, "carol")
+    assert town.run().refused == {A}
+    town.pull("alice", {"policies/20-forbid.yaml": None}, "frank")
+    town.pull("alice", {B: asks(role="admin")}, "carol")
+    seen = town.run()
+    assert (seen.held, seen.refused) == ({"alice admin"}, {A})
+
+
 def test_a_policy_made_anew_takes_the_place_of_the_one_that_went_unapproved(town: Town) -> None:
     forbid = "policies/10-forbid.yaml"
     rules = "rules:\n  - forbid: admin\n    match: {roles: [admin]}\n"
