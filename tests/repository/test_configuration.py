@@ -127,14 +127,14 @@ MISTAKES = [
      ["1:44: unknown key `zzz`; write one of `endpoint`, `projects`, `rate`, "
       "`concurrency` or `exclusive`"]),
     (CONFIGURATION + "forge: {provider: github}\n",
-     ["5:8: `repository` is missing; add `repository: acme/access`"]),
+     ["5:8: `repository` is missing; add `repository: example/access`"]),
     (CONFIGURATION + "forge: {provider: bitbucket-dc, repository: ACME/access}\n",
      ["5:8: `url` is missing; add `url: https://git.example.com/api/v3`"]),
     (CONFIGURATION + "forge: {provider: gitlab, repository: acme/access}\n",
      ["5:19: `forge.provider` is `gitlab`, which is not known here; did you mean `github`?"]),
     (CONFIGURATION + "forge: {provider: github, repository: 'https://github.com/acme/access'}\n",
      ["5:39: `forge.repository` is `https://github.com/acme/access`, which is no repository; "
-      "write it like `acme/access`"]),
+      "write it like `example/access`"]),
     (CONFIGURATION + "forge: {provider: github, repository: acme/access, url: 'http://git.example.com'}\n",
      ["5:57: `forge.url` is `http://git.example.com`, which is no address of a server; "
       "write it like `https://git.example.com/api/v3`"]),
