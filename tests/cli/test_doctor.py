@@ -11,7 +11,7 @@ import pytest
 from reconciler.repository.codeowners import GOVERNING
 from tests.cli.desk import Desk, Done
 from tests.cli.test_policy import ONE, TESTS
-from tests.proof.town import CHANGES, CONFIGURATION, PEOPLE, POLICY, RULES
+from tests.proof.town import CONFIGURATION, PEOPLE
 
 OWNERS = ".github/CODEOWNERS"
 REVIEWS: dict[str, Any] = {
@@ -87,7 +87,7 @@ def test_a_trusted_commit_that_is_not_set_can_be_set_to_the_one_that_is_trusted_
     desk: Desk,
 ) -> None:
     trust = sound(desk)
-    desk.town.pull("grace", {POLICY: RULES + CHANGES + "auto_merge: false\n"}, "frank")
+    desk.town.pull("grace", {CONFIGURATION: desk.town.configuration(", branch: main")}, "frank")
     desk.fetch()
     done = doctor(desk)
     assert wrong(done) == {"trusted commit"}
