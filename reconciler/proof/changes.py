@@ -199,7 +199,7 @@ class _Walk:
         if key in self._known:
             return True
         evidence = self._dossier.of(changes.settings, _want(event))
-        if evidence is None:
+        if evidence is None or changes.unsure:  # by rules that are not known nothing is judged
             changes.unsure = True
             return False
         before = changes.ground(event.number - 1)

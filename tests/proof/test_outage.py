@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.model import Proof
 from reconciler.sandbox.faults import FaultKind
-from tests.proof.town import PEOPLE, POLICY, RULES, A, B, Town, asks, mail
+from tests.proof.town import CHANGES, PEOPLE, POLICY, RULES, A, B, Town, asks, mail
 
 
 def test_while_the_forge_is_down_new_grants_wait_and_proven_ones_stand(town: Town) -> None:
@@ -58,6 +58,23 @@ def test_a_change_of_rules_that_cannot_be_looked_up_makes_new_grants_wait(town: 
     assert (seen.held, seen.waiting, seen.refused) == (set(), {"alice write"}, set())
     town.faults.clear()
     assert town.run().refused == {A}
+
+
+def test_a_change_after_one_that_is_not_known_is_not_judged_by_the_rules_before_it(
+    town: Town,
+) -> None:
+    """frank is no admin any more; that his successor was appointed cannot be looked up at first."""
+    town.begin()
+    town.github.graph.most_commits = 1
+    number = town.propose("alice", {PEOPLE: town.directory(admins=["erin"])})
+    town.push("alice", {"README.md": "More\n"}, town.branch_of(number))
+    town.approve(number, "frank")
+    town.merge(number)
+    town.pull("alice", {POLICY: RULES.replace("leads", "oncall") + CHANGES}, "frank")
+    town.pull("alice", {A: asks()}, "bob")
+    assert town.run().waiting == {"alice write"}
+    town.github.graph.most_commits = 250
+    assert (town.run().held, town.run().refused) == (set(), {A, POLICY})
 
 
 @pytest.mark.parametrize("kind", [FaultKind.HALF, FaultKind.DROP, FaultKind.EMPTY])

@@ -183,7 +183,7 @@ stories = st.lists(
 CLEAR = [(0, 0, 1, 1), (3, 0, 4, 0), (4, 0, 5, 0), (7, 0, 0, 0)]  # asked, approved twice, merged
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @seed(20261101)
 @given(stories)
 def test_nobody_holds_what_not_enough_different_people_approved(
@@ -193,7 +193,7 @@ def test_nobody_holds_what_not_enough_different_people_approved(
         assert held(story) == story.approved
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @seed(20261101)
 @given(stories, st.randoms(use_true_random=False))
 def test_decisions_do_not_depend_on_the_order_of_files(
