@@ -32,7 +32,7 @@ _NO_MATTER = ("grants/", "standing/", "reviews/")  # a mistake there is none of 
 
 @click.group("policy")
 def command() -> None:
-    """Try the rules of policies/, see why they decide as they do, and what they leave open.
+    """Try the rules of policies/, see why they decide as they do and what they leave open.
 
     \b
     Example:
@@ -41,7 +41,11 @@ def command() -> None:
     """
 
 
-@command.command("test", epilog="Example: reconciler policy test policies/tests/payments.yaml")
+@command.command(
+    "test",
+    short_help="Run the tests of policies/tests/.",
+    epilog="Example: reconciler policy test policies/tests/payments.yaml",
+)
 @click.argument("files", nargs=-1, metavar="[FILES]...")
 @options.repository
 @options.output("text", "json")
@@ -71,7 +75,11 @@ def test(files: tuple[str, ...], repo: Path, style: str, no_color: bool) -> int:
     return TEST_FAILED if any(one.wrong for _, one in examined) else 0
 
 
-@command.command("explain", epilog="Example: reconciler policy explain grants/payments/alice.yaml")
+@command.command(
+    "explain",
+    short_help="Show why a grant is permitted or refused, and its proof.",
+    epilog="Example: reconciler policy explain grants/payments/alice.yaml",
+)
 @click.argument("grant", metavar="GRANT")
 @options.repository
 @click.option("--subject", metavar="ID", help="Only this person or service.")
@@ -101,7 +109,11 @@ def explain(
     return FAILED if any(one.proof is Proof.WAITING for one in found.explained) else 0
 
 
-@command.command("coverage", epilog="Example: reconciler policy coverage --strict")
+@command.command(
+    "coverage",
+    short_help="Tell what the rules leave open.",
+    epilog="Example: reconciler policy coverage --strict",
+)
 @options.repository
 @click.option("--strict", is_flag=True, help="End with 1 when anything is left open.")
 @options.output("text", "json")
