@@ -22,6 +22,7 @@ COMMANDS = {
     "apply": ("apply", "Make the systems agree with git."),
     "policy": ("policy", "Test the policies, explain a decision, see what they leave open."),
     "doctor": ("doctor", "Check that the repository is protected, and its policies sound."),
+    "review": ("review", "Show emergencies that somebody has still to look at."),
     "status": ("status", "Show who has what, until when."),
     "schema": ("schema", "Print the JSON schema of a file format."),
     "sandbox": ("sandbox", "Serve local AWS, GCP, Azure and Bitbucket to try things on."),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import clock, emergencies, options
-from reconciler.cli.session import FAILED, Session
+from reconciler.cli import clock, options
+from reconciler.cli.session import Session
 from reconciler.engine.apply import apply
 from reconciler.engine.observe import Progress
 from reconciler.engine.safety import enforced
@@ -78,8 +78,7 @@ def command(
         outcomes = _carried_out(mine, situation, session, progress)
     skipped = tuple(c for c in plan.changes if c not in set(mine))
     _show(style, plan, outcomes, skipped, session, plain=no_color)
-    code = session.exit_code(plan, outcomes)
-    return code if emergencies.tell(session.authorised) else FAILED
+    return session.exit_code(plan, outcomes)
 
 
 def _carried_out(

@@ -96,6 +96,10 @@ def status(lines: tuple[Line, ...], at: datetime) -> str:
     )
 
 
+def reviews(found: tuple[OpenReview, ...], at: datetime) -> str:
+    return _dumped({"at": instant(at), "reviews": [_review(r) for r in found]})
+
+
 def _dumped(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2)
 

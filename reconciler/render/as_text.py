@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from reconciler.model import Action, Change, Mode, Plan
+from reconciler.model import Action, Change, Mode, OpenReview, Plan
 from reconciler.planning.status import Line, State
 from reconciler.providers.base import Outcome
 from reconciler.render.words import (
@@ -68,10 +69,18 @@ def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool
 def notices(plan: Plan, console: Console) -> None:
     for notice in plan.notices:
         console.print(f"[bold yellow]! {_safe(notice)}[/]")
-    for review in plan.reviews:
-        late = "OVERDUE " if review.due <= plan.at else ""
+    if plan.reviews:
+        reviews(plan.reviews, plan.at, console)
+
+
+def reviews(found: Iterable[OpenReview], now: datetime, console: Console) -> None:
+    found = tuple(found)
+    for review in found:
+        late = "OVERDUE " if review.due <= now else ""
         colour = "red" if late else "yellow"
         console.print(f"[bold {colour}]! {_safe(late + emergency(review))}[/]")
+    if not found:
+        console.print("No break-glass access waits for somebody to look at it.")
 
 
 def unapproved(plan: Plan, console: Console) -> None:

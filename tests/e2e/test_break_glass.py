@@ -29,12 +29,14 @@ def taken(hosted: Hosted) -> Hosted:  # noqa: F811
 
 
 def test_it_is_given_at_once_and_those_who_are_to_be_woken_are_told(taken: Hosted) -> None:
+    assert taken.run("review", "--tell").code == 0
     [comment] = said(taken)
     assert "taken by alice@example.com" in comment
     assert "@carol @dave" in comment
-    taken.converge(at=0.1)
+    assert taken.run("review", "--tell", at=0.1).code == 0
     assert said(taken) == [comment]  # once
-    assert "break-glass by alice@example.com" in taken.run("plan").out
+    for command in ("plan", "review"):
+        assert "break-glass by alice@example.com" in taken.run(command).out
 
 
 def test_it_is_shown_until_somebody_else_has_looked(taken: Hosted) -> None:
@@ -47,6 +49,7 @@ def test_it_is_shown_until_somebody_else_has_looked(taken: Hosted) -> None:
     assert [r["path"] for r in taken.plan(at=2).json["reviews"]] == [FILE]
     taken.request("erin", {"reviews/alice.yaml": review.replace("logs", "trail")}, "frank")
     assert taken.plan(at=2).json["reviews"] == []
+    assert "No break-glass access waits" in taken.run("review", at=2).out
 
 
 def test_an_emergency_that_nobody_looked_at_in_time_is_told_as_overdue(taken: Hosted) -> None:
@@ -54,12 +57,11 @@ def test_an_emergency_that_nobody_looked_at_in_time_is_told_as_overdue(taken: Ho
     assert "OVERDUE break-glass by alice@example.com" in taken.run("plan", at=73).out
 
 
-def test_whoever_could_not_be_told_makes_the_run_fail(hosted: Hosted) -> None:  # noqa: F811
-    hosted.request("alice", {FILE: emergency("alice@example.com")})
-    hosted.breaks("github", "*comments*")
-    done = hosted.apply()
-    assert (done.code, len(hosted.gained())) == (1, 1)
-    assert "nobody was told of break-glass access" in done.err
+def test_somebody_who_could_not_be_told_makes_the_command_fail(taken: Hosted) -> None:
+    taken.breaks("github", "*comments*")
+    done = taken.run("review", "--tell")
+    assert (done.code, said(taken)) == (1, [])
+    assert "somebody was not told of break-glass access" in done.err
 
 
 def test_nobody_else_is_served(hosted: Hosted) -> None:  # noqa: F811
