@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from reconciler.errors import ReconcilerError
@@ -14,6 +15,14 @@ class LedgerError(ReconcilerError):
 
 class Taken(LedgerError):
     """Another writer has put a batch of this number first."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Anchor:
+    """An entry that is known from elsewhere: a ledger that does not have it is not whole."""
+
+    number: int
+    hash: str
 
 
 class Store(Protocol):

@@ -1,0 +1,77 @@
+"""Entries -> what is remembered of each assignment, and what a crash left open. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler.model import Action, Assignment, Entry, Event, EventKind, Recollection
+
+MADE, NOT_MADE = "made", "not-made"  # what `found` says in `outcome` of a change that was intended
+
+_NOTHING = Recollection()
+
+
+def recall(entries: Iterable[Entry]) -> Mapping[str, Recollection]:
+    """By `Assignment.key`. Only what was certainly made counts: `done` without an error, or
+    `found` with the outcome `made`."""
+    found: dict[str, Recollection] = {}
+    for entry in entries:
+        event, a = entry.event, entry.event.assignment
+        if a is None:
+            continue
+        if event.kind is EventKind.ALREADY_HELD:
+            found[a.key] = replace(found.get(a.key, _NOTHING), already_held=event.at)
+        elif _made(event) and event.action == Action.ADD:
+            _added(found, event, a)
+        elif _made(event) and event.action == Action.REMOVE:
+            _removed(found, event, a)
+    return found
+
+
+def unfinished(entries: Iterable[Entry]) -> tuple[Event, ...]:
+    """Changes that were intended and of which nothing says what became of them: their run died.
+    The last of each assignment, in the order in which they were intended."""
+    left: dict[str, Event] = {}
+    for entry in entries:
+        event = entry.event
+        if event.assignment is None:
+            continue
+        if event.kind is EventKind.INTENDED:
+            left.pop(event.assignment.key, None)
+            left[event.assignment.key] = event
+        elif event.kind in (EventKind.DONE, EventKind.FOUND):
+            left.pop(event.assignment.key, None)
+    return tuple(left.values())
+
+
+def _made(event: Event) -> bool:
+    if event.kind is EventKind.FOUND:
+        return event.outcome == MADE
+    return event.kind is EventKind.DONE and not event.error
+
+
+def _added(found: dict[str, Recollection], event: Event, a: Assignment) -> None:
+    """Ours from now on. Where it overwrote a role that was ours as well, what that one had
+    overwritten is still what was there before us."""
+    replaced = event.replaces
+    if replaced:
+        other = _beside(a, replaced).key
+        was = found.get(other, _NOTHING)
+        if was.added and not was.removed:
+            found[other] = Recollection(was.added, removed=event.at)
+            replaced = was.replaced
+    found[a.key] = Recollection(event.at, replaced=replaced)
+
+
+def _removed(found: dict[str, Recollection], event: Event, a: Assignment) -> None:
+    """A role that came back in its place is ours, unless it is the one that was there before."""
+    was = found.get(a.key, _NOTHING)
+    found[a.key] = replace(was, removed=event.at, replaced="")
+    if event.restores and event.restores != was.replaced:
+        found[_beside(a, event.restores).key] = Recollection(event.at, replaced=was.replaced)
+
+
+def _beside(a: Assignment, role: str) -> Assignment:
+    """The same slot with another role in it."""
+    return replace(a, entitlement=replace(a.entitlement, role=role))

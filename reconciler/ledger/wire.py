@@ -1,0 +1,217 @@
+"""An entry <-> its line in the ledger: canonical JSON. Reads strictly, and never guesses.
+
+A line has its keys sorted, no spaces, and leaves out what is empty; times are RFC 3339 in UTC. The
+hash is SHA-256 over the line without `hash`, so `jq -cjS 'del(.hash)' | sha256sum` computes it too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from reconciler.ledger.base import LedgerError
+from reconciler.ledger.redact import clean as clean
+from reconciler.ledger.redact import name
+from reconciler.model import Assignment, Entitlement, Entry, Event, EventKind, Principal
+
+NAMES = ("run", "subject", "action", "cause", "path", "commit", "rule", "outcome", "pull",
+         "replaces", "restores", "handle")  # fmt: skip
+SENTENCES = ("reason", "error")
+LISTS = ("grants", "approved_by")
+_ASSIGNMENT = ("system", "kind", "resource", "role", "principal", "name")
+_REQUIRED = ("number", "before", "hash", "at", "kind", "run")
+_KNOWN = frozenset(
+    (*_REQUIRED, *NAMES, *SENTENCES, *LISTS, "assignment", "until", "native_expiry", "counts")
+)
+_HASH = b'"hash":"'
+_HASH_LENGTH = 64
+
+
+def cleaned(event: Event) -> Event:
+    """As it may be written down: no secrets, no control characters, all times in UTC."""
+    a = event.assignment
+    texts: dict[str, Any] = {key: name(getattr(event, key)) for key in NAMES}
+    texts |= {key: clean(getattr(event, key)) for key in SENTENCES}
+    texts |= {key: tuple(map(name, getattr(event, key))) for key in LISTS}
+    return replace(
+        event,
+        at=_utc(event.at),
+        until=_utc(event.until) if event.until else None,
+        assignment=_cleaned(a) if a else None,
+        counts=tuple(sorted({name(word): number for word, number in event.counts}.items())),
+        **texts,
+    )
+
+
+def sealed(number: int, before: str, event: Event) -> Entry:
+    """The entry with its hash. The event is `cleaned`."""
+    line = _text(_fields(number, before, event))
+    return Entry(number, before, event, sha256(line).hexdigest())
+
+
+def encode(entry: Entry) -> bytes:
+    """The line, without a line break."""
+    fields = _fields(entry.number, entry.before, entry.event)
+    return _text(fields | {"hash": entry.hash})
+
+
+def true_hash(line: bytes) -> str:
+    """What the hash of a line should be, over its very bytes: "" where it says none."""
+    at = line.find(_HASH)
+    end = at + len(_HASH) + _HASH_LENGTH
+    if at < 0 or line[end : end + 2] != b'",' or line.find(_HASH, end) >= 0:
+        return ""
+    total = sha256(line[:at])
+    total.update(line[end + 2 :])
+    return total.hexdigest()
+
+
+def decode(line: bytes) -> Entry:
+    """Raises LedgerError for what is no entry. Whether its hash is right is for `true_hash`."""
+    try:
+        found = json.loads(line.decode())
+    except (ValueError, RecursionError) as e:
+        raise LedgerError(f"no JSON: {e}") from None
+    if not isinstance(found, dict):
+        raise LedgerError("no entry: a line is one JSON object")
+    if not found.keys() <= _KNOWN:
+        strange = ", ".join(f"`{key[:40]}`" for key in sorted(found.keys() - _KNOWN))
+        raise LedgerError(f"{strange} is not known here: {_NEWER}")
+    for key in _REQUIRED:
+        if key not in found:
+            raise LedgerError(f"`{key}` is missing")
+    number = found["number"]
+    if type(number) is not int or number < 1:
+        raise LedgerError(f"`number` is {number!r}, not a number from 1")
+    return Entry(number, _string(found, "before"), _event(found), _string(found, "hash"))
+
+
+_NEWER = "a newer version of access-reconciler wrote it; install that one to read this ledger"
+
+
+def _event(found: Mapping[str, Any]) -> Event:
+    kind = found["kind"]
+    try:
+        known = EventKind(kind)
+    except ValueError:
+        raise LedgerError(f"the kind {kind!r} is not known here: {_NEWER}") from None
+    values: dict[str, Any] = {}
+    for key in found:
+        if key in _TEXTS:
+            values[key] = _string(found, key)
+        elif key in LISTS:
+            values[key] = _strings(found[key], key)
+    if "assignment" in found:
+        values["assignment"] = _assignment(found["assignment"])
+    if "until" in found:
+        values["until"] = _time(found, "until")
+    if "native_expiry" in found:
+        values["native_expiry"] = _yes(found["native_expiry"])
+    if "counts" in found:
+        values["counts"] = _counts(found["counts"])
+    return Event(known, _time(found, "at"), **values)
+
+
+_TEXTS = frozenset((*NAMES, *SENTENCES))
+
+
+def _fields(number: int, before: str, event: Event) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "number": number,
+        "before": before,
+        "at": _spelled(event.at),
+        "kind": event.kind.value,
+        "run": event.run,
+    }
+    for key in (*NAMES, *SENTENCES, *LISTS):
+        if value := getattr(event, key):
+            fields[key] = value
+    if a := event.assignment:
+        e, p = a.entitlement, a.principal
+        named = {"name": p.name} if p.name else {}
+        fields["assignment"] = {
+            "system": e.system,
+            "kind": e.kind,
+            "resource": e.resource,
+            "role": e.role,
+            "principal": p.id,
+            **named,
+        }
+    if event.until:
+        fields["until"] = _spelled(event.until)
+    if event.native_expiry:
+        fields["native_expiry"] = True
+    if event.counts:
+        fields["counts"] = dict(event.counts)
+    return fields
+
+
+def _text(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _cleaned(a: Assignment) -> Assignment:
+    e, p = a.entitlement, a.principal
+    entitlement = Entitlement(name(e.system), name(e.kind), name(e.resource), name(e.role))
+    return Assignment(entitlement, Principal(name(p.id), name(p.name)))
+
+
+def _utc(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise LedgerError(f"the time {at.isoformat()} has no UTC offset; give it one")
+    return at.astimezone(UTC)
+
+
+def _spelled(at: datetime) -> str:
+    return f"{_utc(at).isoformat().removesuffix('+00:00')}Z"
+
+
+def _time(found: Mapping[str, Any], key: str) -> datetime:
+    text = _string(found, key)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or not text.endswith("Z"):
+        raise LedgerError(f"`{key}` is {text!r}, not a time like 2026-12-01T18:00:00Z")
+    return at
+
+
+def _string(found: Mapping[str, Any], key: str) -> str:
+    value = found[key]
+    if type(value) is not str:
+        raise LedgerError(f"`{key}` is {value!r}, not a text")
+    return value
+
+
+def _strings(value: Any, key: str) -> tuple[str, ...]:
+    if type(value) is not list or not all(type(v) is str for v in value):
+        raise LedgerError(f"`{key}` is {value!r}, not a list of texts")
+    return tuple(value)
+
+
+def _yes(value: Any) -> bool:
+    if value is not True:
+        raise LedgerError(f"`native_expiry` is {value!r}, not true")
+    return True
+
+
+def _counts(value: Any) -> tuple[tuple[str, int], ...]:
+    if type(value) is not dict or not all(type(n) is int for n in value.values()):
+        raise LedgerError(f"`counts` is {value!r}, not numbers by words")
+    return tuple(value.items())
+
+
+def _assignment(value: Any) -> Assignment:
+    if type(value) is not dict or not value.keys() <= set(_ASSIGNMENT):
+        raise LedgerError(f"`assignment` is {value!r}, with keys not known here: {_NEWER}")
+    for key in _ASSIGNMENT[:-1]:
+        if key not in value:
+            raise LedgerError(f"`assignment.{key}` is missing")
+    system, kind, resource, role, principal = (_string(value, k) for k in _ASSIGNMENT[:-1])
+    called = _string(value, "name") if "name" in value else ""
+    return Assignment(Entitlement(system, kind, resource, role), Principal(principal, called))
