@@ -64,6 +64,7 @@ _BY_FORGE = {
         ".github/pull_request_template.md": "github/pull_request_template.md",
         ".github/workflows/check.yml": "github/check.yml",
         ".github/workflows/reconcile.yml": "github/reconcile.yml",
+        ".github/workflows/review.yml": "github/review.yml",
         ".github/workflows/reviewed.yml": "github/reviewed.yml",
         ".github/workflows/validate.yml": "github/validate.yml",
     },

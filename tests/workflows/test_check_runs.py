@@ -224,3 +224,15 @@ def test_a_pipeline_without_a_token_tells_who_must_approve_and_fails_on_a_refusa
     assert refused.returncode == 4
     invalid = pipeline(desk, desk.propose({A: "subject: [\n"}))
     assert invalid.returncode == 2
+
+
+def test_the_review_workflow_wakes_people_from_the_main_line_and_from_no_pull_request(
+    desk: Desk,
+) -> None:
+    desk.begin()
+    done = replace(desk.runner, event="push").run("review.yml", "review")
+    assert not done.failed, done.steps
+    assert "No break-glass access waits" in done.summary
+    refused = replace(desk.runner, event="pull_request").run("review.yml", "review")
+    assert refused.failed
+    assert len(refused.steps) == 1  # it does not even check out

@@ -35,10 +35,17 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def every(templates: Path) -> tuple[Path, ...]:
     ours = sorted(WORKFLOWS.glob("*.yml"))
     theirs = sorted((templates / "github" / ".github" / "workflows").glob("*.yml"))
-    assert {p.name for p in ours} == {"ci.yml", "validate.yml", "check.yml", "reconcile.yml"}
+    assert {p.name for p in ours} == {
+        "ci.yml",
+        "validate.yml",
+        "check.yml",
+        "reconcile.yml",
+        "review.yml",
+    }
     assert {p.name for p in theirs} == {
         "validate.yml",
         "check.yml",
+        "review.yml",
         "reviewed.yml",
         "reconcile.yml",
     }
@@ -110,7 +117,7 @@ def test_an_access_repository_calls_the_workflows_at_the_commit_it_was_told(
     called = [job["uses"] for path in paths for job in jobs(path) if "uses" in job]
     assert called == [
         f"{PROJECT.repository}/.github/workflows/{name}@{PROJECT.commit}"
-        for name in ("check.yml", "reconcile.yml", "validate.yml", "reconcile.yml")
+        for name in ("check.yml", "reconcile.yml", "review.yml", "validate.yml", "reconcile.yml")
     ]
 
 
@@ -145,6 +152,9 @@ def test_no_workflow_can_write_to_the_repository(every: tuple[Path, ...]) -> Non
             asked = dict(job["permissions"])
             if path.name == "check.yml":
                 assert asked.pop("pull-requests") == asked.pop("statuses") == "write"
+            if path.name == "review.yml":
+                assert asked.pop("pull-requests") == "write"
+                assert "id-token" not in asked
             assert asked.pop("id-token", "write") == "write"
             assert set(asked.values()) <= {"read"}, path
 
