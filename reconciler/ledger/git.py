@@ -1,0 +1,147 @@
+"""Git as the ledger uses it: objects, refs, a remote. Never a work tree, an index, HEAD or a hook."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.ledger.base import LedgerError
+
+REMOTE = "origin"
+NOBODY = ("-c", "user.name=access-reconciler", "-c", "user.email=access-reconciler@localhost")
+_QUIET = ("core.hooksPath=/dev/null", "gc.auto=0", "maintenance.auto=false", "core.fsync=all")
+_ENVIRONMENT = {
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+# A hook or an alias runs with these set, and they would point git at another repository or person.
+_MISLEADING = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_PREFIX"),
+    *("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_DATE"),
+    *("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"),
+)
+_PATIENCE = 300  # seconds for one command: a remote that hangs is an error, not a wait for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One line of a tree."""
+
+    mode: str
+    kind: str
+    id: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.mode} {self.kind} {self.id}\t{self.name}\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    root: Path
+
+    def ask(self, *arguments: str, given: bytes = b"") -> str:
+        """The answer without its last line break; LedgerError with git's own words."""
+        done = self._run(arguments, given)
+        if done.returncode:
+            raise LedgerError(f"git {command(arguments)} failed: {why(done.stderr)}")
+        return os.fsdecode(done.stdout).rstrip("\n")
+
+    def says(self, *arguments: str) -> str | None:
+        """None when git says no."""
+        done = self._run(arguments, b"")
+        return None if done.returncode else os.fsdecode(done.stdout).rstrip("\n")
+
+    def refusal(self, *arguments: str) -> str:
+        """ "" when it was done, else what git said."""
+        done = self._run(arguments, b"")
+        return why(done.stderr) if done.returncode else ""
+
+    def has_remote(self) -> bool:
+        return bool(self.says("remote", "get-url", REMOTE))
+
+    def nodes(self, tree: str) -> list[Node]:
+        """Of one tree; none for a tree that is not there."""
+        found = self.says("ls-tree", "-z", "--full-tree", tree) or ""
+        nodes = []
+        for line in found.split("\0")[:-1]:
+            meta, _, name = line.partition("\t")
+            mode, kind, id = meta.split(" ")
+            nodes.append(Node(mode, kind, id, name))
+        return nodes
+
+    def tree(self, nodes: Iterable[Node]) -> str:
+        given = os.fsencode("".join(map(str, nodes)))
+        return self.ask("mktree", "-z", "--missing", given=given)
+
+    def blobs(self, ids: Iterable[str]) -> Iterator[bytes]:
+        """In the order asked. Raises LedgerError for one that is not there."""
+        with tempfile.TemporaryFile() as wanted:
+            wanted.write("".join(f"{id}\n" for id in ids).encode())
+            wanted.seek(0)
+            with subprocess.Popen(
+                self._command(("cat-file", "--batch")),
+                stdin=wanted,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+            ) as process:
+                assert process.stdout is not None
+                while head := process.stdout.readline():
+                    name, _, rest = head.decode().rstrip("\n").partition(" ")
+                    if not rest.startswith("blob "):
+                        process.kill()
+                        raise LedgerError(f"git has no object {name} ({rest}) in {self.root}")
+                    yield process.stdout.read(int(rest[5:]))
+                    process.stdout.read(1)
+
+    def _run(self, arguments: tuple[str, ...], given: bytes) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(
+                self._command(arguments),
+                input=given,
+                capture_output=True,
+                env=_environment(),
+                check=False,
+                timeout=_PATIENCE,
+            )
+        except FileNotFoundError:
+            raise LedgerError("git is not installed; install it, or put it on the PATH") from None
+        except subprocess.TimeoutExpired:
+            what = f"git {command(arguments)} did not end within {_PATIENCE} seconds"
+            raise LedgerError(f"{what}; try again, or look at the remote") from None
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        settings = [part for setting in _QUIET for part in ("-c", setting)]
+        return ["git", "-C", str(self.root), *settings, *arguments]
+
+
+def command(arguments: tuple[str, ...]) -> str:
+    """The word that says what git was to do, behind its settings."""
+    words = list(arguments)
+    while words[0] == "-c":
+        del words[:2]
+    return words[0]
+
+
+def why(stderr: bytes) -> str:
+    """The line that says what went wrong: a push says first where it went, with its address."""
+    lines = [line.strip() for line in os.fsdecode(stderr).splitlines()]
+    wrong = [
+        line for line in lines if line.startswith(("! [", "remote: error", "fatal:", "error:"))
+    ]
+    said = wrong or [line for line in lines if line and not line.startswith("hint: ")]
+    return (
+        said[0].removeprefix("fatal: ").removeprefix("error: ") if said else "it does not say why"
+    )
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key not in _MISLEADING}
+    return kept | _ENVIRONMENT
