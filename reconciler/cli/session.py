@@ -141,16 +141,18 @@ def proved(
     progress: Progress = quiet,
     commit: str = "HEAD",
     trust: str | None = None,
+    horizon: datetime | None = None,
 ) -> tuple[Loaded, Authorised]:
     """The repository, and what of it was approved. A configuration that was not approved does not
     count, so what it says of other files does not either: then all is read again without it.
-    `trust` as in `Forge`; None for what the environment says."""
+    `trust` as in `Forge`; None for what the environment says. `horizon` as in `load`."""
     without: frozenset[str] = frozenset()
     while True:
         loaded = load(
             root,
             now,
             commit,
+            horizon=horizon,
             cache=cache.folder(os.environ),
             progress=lambda done, total: progress("checking files", done, total),
             without=without,
