@@ -107,7 +107,7 @@ class BranchStore:
         folder, _, name = path_of(number).partition("/")
         blob = self._git.ask("hash-object", "-w", "--stdin", given=data)
         beside = self._git.nodes(f"{tip}:{folder}") if tip else []
-        below = self._git.tree([*beside, Node("100444", "blob", blob, name)])
+        below = self._git.tree([*beside, Node("100644", "blob", blob, name)])
         others = [n for n in self._git.nodes(tip) if n.name != folder] if tip else []
         top = self._git.tree([*others, Node("040000", "tree", below, folder)])
         message = f"Ledger, batch {number}\n\nWriter: {uuid4()}\n"

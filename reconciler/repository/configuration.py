@@ -16,6 +16,7 @@ from typing import Any
 from reconciler import providers
 from reconciler.errors import ItemError, Problem
 from reconciler.model import ForgeKind, ForgeSettings, Item, Limits, Mode, PullLimits
+from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
 from reconciler.model.people import FORGE
 from reconciler.providers.base import ConfiguredSystem, Rate, System
 from reconciler.repository.grammar import Grammar, Known, wrong
@@ -30,6 +31,11 @@ LOOKBACK = timedelta(days=30)
 
 # What every system may set; the rest of its keys are its provider's.
 _COMMON = ("provider", "mode", "rate", "concurrency", "exclusive")
+_OF_STORE = {
+    LedgerStore.FOLDER: ("path",),
+    LedgerStore.BRANCH: ("branch",),
+    LedgerStore.BUCKET: ("url", "endpoint"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Configuration:
     lookback: timedelta = LOOKBACK
     forge: ForgeSettings = field(default_factory=ForgeSettings)
     check_limits: PullLimits = field(default_factory=PullLimits)
+    ledger: LedgerSettings | None = None  # None: none is kept
 
 
 def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Grammar, list[Problem]]:
@@ -80,12 +87,14 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
         if not problems:
             what = f"`lookback` is `{data['lookback']}`: {e}"
             problems.append(Problem(tree.position(("lookback",)), what, "write `30d`", "time"))
+    ledger = _ledger(data.get("ledger"), tree, problems)
     if problems:
         return None, grammar, problems
     limits = Limits(**data.get("guards", {}))
     protected = tuple(data.get("protected", ()))
     forge, pulls = _forge(data.get("forge", {})), _pulls(data.get("check", {}))
-    return Configuration(systems, limits, protected, lookback, forge, pulls), grammar, []
+    found_all = Configuration(systems, limits, protected, lookback, forge, pulls, ledger)
+    return found_all, grammar, []
 
 
 def _forge(fields: Mapping[str, Any]) -> ForgeSettings:
@@ -101,6 +110,28 @@ def _forge(fields: Mapping[str, Any]) -> ForgeSettings:
 def _pulls(fields: Mapping[str, Any]) -> PullLimits:
     usual = PullLimits()
     return PullLimits(fields.get("max_files", usual.files), fields.get("max_grants", usual.grants))
+
+
+def _ledger(fields: Any, tree: Tree, problems: list[Problem]) -> LedgerSettings | None:
+    """Never fails: where the schema has not accepted `fields`, that is a problem already."""
+    if not isinstance(fields, dict) or problems:
+        return None
+    store = LedgerStore(fields["store"])
+    for key in fields.keys() - {"store", "anchor"} - set(_OF_STORE[store]):
+        spot = tree.position(("ledger", key), of_key=True)
+        what = f"`{key}` says nothing about a ledger with `store: {store}`"
+        fix = f"remove it, or write {ticked(_OF_STORE[store])}"
+        problems.append(Problem(spot, what, fix, "setting"))
+    anchor = fields.get("anchor", {})
+    return LedgerSettings(
+        store,
+        fields.get("path", "ledger") if store is LedgerStore.FOLDER else "",
+        fields.get("branch", "access-ledger") if store is LedgerStore.BRANCH else "",
+        fields.get("url", ""),
+        fields.get("endpoint", ""),
+        anchor.get("file", ""),
+        anchor.get("tags", False),
+    )
 
 
 def _connected(

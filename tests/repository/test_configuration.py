@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.model import ForgeKind, ForgeSettings, Mode, PullLimits
+from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
 from reconciler.providers.base import Rate
 from reconciler.repository.configuration import Configuration
 from reconciler.repository.parse import parse_configuration
@@ -182,3 +183,57 @@ def test_items_of_a_system_with_wrong_settings_are_not_blamed() -> None:
     )
     assert grammar.broken == {"azure"}
     assert parse(Kind.GRANT, "grants/a.yaml", GRANT.encode(), grammar).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("{store: folder}", LedgerSettings(LedgerStore.FOLDER, path="ledger")),
+        (
+            "{store: folder, path: /var/lib/access/ledger, anchor: {file: ../head.json}}",
+            LedgerSettings(
+                LedgerStore.FOLDER, path="/var/lib/access/ledger", anchor_file="../head.json"
+            ),
+        ),
+        (
+            "{store: branch, anchor: {tags: true}}",
+            LedgerSettings(LedgerStore.BRANCH, branch="access-ledger", anchor_tags=True),
+        ),
+        (
+            "{store: bucket, url: 'az://acmeaudit/ledger/access', endpoint: 'http://127.0.0.1:10000'}",
+            LedgerSettings(
+                LedgerStore.BUCKET,
+                url="az://acmeaudit/ledger/access",
+                endpoint="http://127.0.0.1:10000",
+            ),
+        ),
+    ],
+)
+def test_the_ledger_is_kept_where_it_says(text: str, settings: LedgerSettings) -> None:
+    assert valid(f"{CONFIGURATION}ledger: {text}\n").ledger == settings
+
+
+def test_no_ledger_is_kept_where_nothing_is_said() -> None:
+    assert valid(CONFIGURATION).ledger is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{store: disk}", "`disk`"),
+        ("{store: bucket}", "`url`"),
+        ("{store: bucket, url: 'https://acme-audit/access'}", "`https://acme-audit/access`"),
+        ("{store: folder, path: ../ledger}", "`../ledger`"),
+        ("{store: folder, path: a/../../ledger}", "`a/../../ledger`"),
+        ("{store: folder, anchor: {file: a.json, tags: true}}", "anchor"),
+        (
+            "{store: folder, branch: ledger}",
+            "`branch` says nothing about a ledger with `store: folder`; remove it, or write `path`",
+        ),
+    ],
+)
+def test_a_mistake_about_the_ledger_is_told(text: str, said: str) -> None:
+    found, problems = read(f"{CONFIGURATION}ledger: {text}\n")
+    assert found is None
+    assert len(problems) == 1
+    assert said in problems[0]
