@@ -19,7 +19,6 @@ from reconciler.model import (
     Unknown,
     Warning,
 )
-from reconciler.planning.status import Line
 from reconciler.providers.base import Outcome
 
 
@@ -29,7 +28,7 @@ def instant(at: datetime | None) -> str | None:
 
 
 def plan(plan: Plan) -> str:
-    return _dumped(plan_document(plan))
+    return dumped(plan_document(plan))
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -40,10 +39,10 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "held": [_held(h) for h in plan.held],
         "foreign": [_foreign(f) for f in plan.foreign],
         "already_held": [_already_held(a) for a in plan.already_held],
-        "unknown": [_unknown(u) for u in plan.unknown],
+        "unknown": [unknown(u) for u in plan.unknown],
         "warnings": [_warning(w) for w in plan.warnings],
         "unapproved": [_unapproved(u) for u in plan.unapproved],
-        "reviews": [_review(r) for r in plan.reviews],
+        "reviews": [review(r) for r in plan.reviews],
         "notices": list(plan.notices),
         "summary": summary(plan),
     }
@@ -72,39 +71,18 @@ def applied(plan: Plan, outcomes: tuple[Outcome, ...], skipped: tuple[Change, ..
         {**_change(o.change), "error": str(o.error) if o.error else None} for o in outcomes
     ]
     document["reported_only"] = [_change(c) for c in skipped]
-    return _dumped(document)
-
-
-def status(lines: tuple[Line, ...], at: datetime) -> str:
-    return _dumped(
-        {
-            "at": instant(at),
-            "access": [
-                {
-                    **_assignment(line.assignment),
-                    "subject": line.subject or None,
-                    "state": line.state.value,
-                    "since": instant(line.start),
-                    "until": instant(line.until),
-                    "native_expiry": line.native_expiry,
-                    "grants": list(line.grants),
-                    "note": line.note,
-                }
-                for line in lines
-            ],
-        }
-    )
+    return dumped(document)
 
 
 def reviews(found: tuple[OpenReview, ...], at: datetime) -> str:
-    return _dumped({"at": instant(at), "reviews": [_review(r) for r in found]})
+    return dumped({"at": instant(at), "reviews": [review(r) for r in found]})
 
 
-def _dumped(document: dict[str, Any]) -> str:
+def dumped(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2)
 
 
-def _assignment(of: Assignment) -> dict[str, Any]:
+def assignment(of: Assignment) -> dict[str, Any]:
     entitlement = of.entitlement
     return {
         "system": entitlement.system,
@@ -120,7 +98,7 @@ def _change(change: Change) -> dict[str, Any]:
     return {
         "action": change.action.value,
         "cause": change.cause.value,
-        **_assignment(change.assignment),
+        **assignment(change.assignment),
         "subject": change.subject or None,
         "until": instant(change.until),
         "grants": list(change.grants),
@@ -138,7 +116,7 @@ def _held(held: Held) -> dict[str, Any]:
 def _foreign(foreign: Foreign) -> dict[str, Any]:
     row = foreign.observed
     return {
-        **_assignment(row.assignment),
+        **assignment(row.assignment),
         "until": instant(row.until),
         "controller": row.controller,
         "note": foreign.note,
@@ -147,14 +125,14 @@ def _foreign(foreign: Foreign) -> dict[str, Any]:
 
 def _already_held(held: AlreadyHeld) -> dict[str, Any]:
     return {
-        **_assignment(held.assignment),
+        **assignment(held.assignment),
         "subject": held.subject or None,
         "grants": list(held.grants),
         "note": held.note,
     }
 
 
-def _unknown(unknown: Unknown) -> dict[str, Any]:
+def unknown(unknown: Unknown) -> dict[str, Any]:
     return {"system": unknown.system, "where": unknown.where, "error": unknown.error}
 
 
@@ -175,7 +153,7 @@ def _unapproved(of: Unapproved) -> dict[str, Any]:
     }
 
 
-def _review(of: OpenReview) -> dict[str, Any]:
+def review(of: OpenReview) -> dict[str, Any]:
     return {
         "path": of.path,
         "commit": of.commit,

@@ -1,4 +1,4 @@
-"""Plans, outcomes and status for a person at a terminal, or plain when piped."""
+"""Plans and outcomes for a person at a terminal, or plain when piped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from reconciler.model import Action, Change, Mode, OpenReview, Plan
-from reconciler.planning.status import Line, State
 from reconciler.providers.base import Outcome
 from reconciler.render.words import (
     SIGNS,
@@ -36,19 +35,11 @@ _COLOURS = {
     Action.SHORTEN: "cyan",
     Action.REMOVE: "red",
 }
-_STATES = {
-    State.ACTIVE: "green",
-    State.PENDING: "cyan",
-    State.CHANGING: "cyan",
-    State.LEFTOVER: "red",
-    State.HELD: "yellow",
-    State.FOREIGN: "magenta",
-}
 _TABLE_WIDTH = 110  # below, a row of six cells folds in the middle of names
 _FEW = 10  # foreign rows shown unless all are asked for
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Text from outside, taken literally."""
     return escape(printable(text))
 
@@ -68,7 +59,7 @@ def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool
 
 def notices(plan: Plan, console: Console) -> None:
     for notice in plan.notices:
-        console.print(f"[bold yellow]! {_safe(notice)}[/]")
+        console.print(f"[bold yellow]! {safe(notice)}[/]")
     if plan.reviews:
         reviews(plan.reviews, plan.at, console)
 
@@ -78,7 +69,7 @@ def reviews(found: Iterable[OpenReview], now: datetime, console: Console) -> Non
     for review in found:
         late = "OVERDUE " if review.due <= now else ""
         colour = "red" if late else "yellow"
-        console.print(f"[bold {colour}]! {_safe(late + emergency(review))}[/]")
+        console.print(f"[bold {colour}]! {safe(late + emergency(review))}[/]")
     if not found:
         console.print("No break-glass access waits for somebody to look at it.")
 
@@ -88,9 +79,9 @@ def unapproved(plan: Plan, console: Console) -> None:
     if plan.unapproved:
         console.print(UNAPPROVED, style="bold red")
     for row in grouped(plan.unapproved):
-        console.print(f"  [red]✗[/] {_safe(row.title)}")
+        console.print(f"  [red]✗[/] {safe(row.title)}")
         for line in row.lines:
-            console.print(f"      {_safe(line)}")
+            console.print(f"      {safe(line)}")
 
 
 def unknown(plan: Plan, console: Console) -> None:
@@ -125,22 +116,22 @@ def _changes(changes: Iterable[Change], console: Console, modes: Mapping[str, Mo
     for system, rows in by_system.items():
         mode = modes.get(system, Mode.REPORT)
         only = "" if mode is Mode.ENFORCE else " (mode: report; apply leaves it alone)"
-        console.print(f"[bold]{_safe(system)}[/]{only}")
+        console.print(f"[bold]{safe(system)}[/]{only}")
         lines = [_change(change) for change in rows]
-        console.print(_stacked(lines, 3) if _narrow(console) else _table(lines))
+        console.print(stacked(lines, 3) if narrow(console) else table(lines))
         for note in sorted({change.note for change in rows if change.note}):
-            console.print(f"  note: {_safe(note)}", style="dim")
+            console.print(f"  note: {safe(note)}", style="dim")
 
 
 def _change(change: Change) -> tuple[str, ...]:
     colour = _COLOURS[change.action]
     return (
         f"[{colour}]{SIGNS[change.action]} {change.action}[/]",
-        _safe(who(change.subject, change.assignment)),
-        _safe(role_of(change)),
-        _safe(change.assignment.entitlement.resource),
-        _safe(ends(change)),
-        _safe(", ".join(change.grants)),
+        safe(who(change.subject, change.assignment)),
+        safe(role_of(change)),
+        safe(change.assignment.entitlement.resource),
+        safe(ends(change)),
+        safe(", ".join(change.grants)),
     )
 
 
@@ -190,59 +181,28 @@ def _section(console: Console, title: str, colour: str, rows: Iterable[tuple[str
     if not rows:
         return
     console.print(title, style=f"bold {colour}".strip())
-    console.print(_table(tuple(map(_safe, row)) for row in rows))
+    console.print(table(tuple(map(safe, row)) for row in rows))
 
 
 def _outcome(outcome: Outcome, console: Console) -> None:
     """One line as it happens."""
     change = outcome.change
-    name = _safe(who(change.subject, change.assignment))
-    text = f"{name}: {_safe(role_of(change))} on {_safe(change.assignment.entitlement.resource)}"
-    system = _safe(change.assignment.entitlement.system)
+    name = safe(who(change.subject, change.assignment))
+    text = f"{name}: {safe(role_of(change))} on {safe(change.assignment.entitlement.resource)}"
+    system = safe(change.assignment.entitlement.system)
     if outcome.error:
         console.print(
-            f"[red]✗[/] {change.action} {system} {text}: {_safe(brief(outcome.error.cause))}"
+            f"[red]✗[/] {change.action} {system} {text}: {safe(brief(outcome.error.cause))}"
         )
     else:
-        console.print(f"[green]✓[/] {change.action} {system} {text}, {_safe(ends(change))}")
+        console.print(f"[green]✓[/] {change.action} {system} {text}, {safe(ends(change))}")
 
 
-def status(lines: Iterable[Line], console: Console) -> None:
-    headers = ("who", "what", "where", "system", "state", "until", "grants")
-    rows = [_line(line) for line in lines]
-    if not rows:
-        console.print("Nobody here holds anything that is known.")
-    else:
-        console.print(_stacked(rows, 2) if _narrow(console) else _table(rows, headers))
-
-
-def _line(line: Line) -> tuple[str, ...]:
-    entitlement = line.assignment.entitlement
-    colour = _STATES.get(line.state, "")
-    return (
-        _safe(who(line.subject, line.assignment)),
-        _safe(what(line.assignment)),
-        _safe(entitlement.resource),
-        _safe(entitlement.system),
-        f"[{colour}]{line.state}[/]" if colour else line.state.value,
-        _until(line),
-        _safe(", ".join(line.grants) or line.note),
-    )
-
-
-def _until(line: Line) -> str:
-    if line.start is not None:
-        return f"starts {moment(line.start)}"
-    if line.until is None:
-        return "" if line.state in (State.FOREIGN, State.LEFTOVER, State.HELD) else "no end"
-    return moment(line.until) + (" (by the system)" if line.native_expiry else "")
-
-
-def _narrow(console: Console) -> bool:
+def narrow(console: Console) -> bool:
     return console.width < _TABLE_WIDTH
 
 
-def _stacked(rows: Iterable[tuple[str, ...]], first: int) -> str:
+def stacked(rows: Iterable[tuple[str, ...]], first: int) -> str:
     """For narrow terminals: the first cells on a line, the others indented below."""
     lines: list[str] = []
     for row in rows:
@@ -251,7 +211,7 @@ def _stacked(rows: Iterable[tuple[str, ...]], first: int) -> str:
     return "\n".join(lines)
 
 
-def _table(rows: Iterable[tuple[str, ...]], headers: tuple[str, ...] = ()) -> Table:
+def table(rows: Iterable[tuple[str, ...]], headers: tuple[str, ...] = ()) -> Table:
     """Long names are folded, never cut: what is not shown cannot be checked."""
     rows = list(rows)
     width = max(map(len, rows), default=len(headers))

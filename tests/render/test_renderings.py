@@ -18,6 +18,7 @@ from reconciler.planning.resolve import declaration
 from reconciler.planning.status import status
 from reconciler.providers.base import Outcome
 from reconciler.render import as_json, as_markdown, as_text
+from reconciler.render import status as as_status
 from tests.build import HORIZON, MARKED, NOW, SLOT, assignment, can, claim, live
 
 SCHEMA = json.loads(
@@ -139,7 +140,7 @@ def test_status_says_what_is_active_pending_upcoming_left_over_and_foreign() -> 
         ("zoe", "leftover"),
     ]
     out = io.StringIO()
-    as_text.status(lines, Console(file=out, width=300))
+    as_status.text(lines, Console(file=out, width=300))
     assert "starts 2026-03-01 14:00Z" in out.getvalue()
 
 
