@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.proof.town import PEOPLE, A, B, Town, asks
+from tests.proof.town import PEOPLE, RULES, A, B, Town, asks
 
 
 def test_a_pull_request_by_a_deleted_account_proves_nothing(town: Town) -> None:
@@ -135,3 +135,22 @@ def test_an_account_that_two_people_claim_is_nobodys(town: Town) -> None:
     town.begin()
     town.pull("alice", {A: asks()}, "carol")
     assert town.run().held == set()
+
+
+def test_a_person_has_one_last_word_over_all_accounts(town: Town) -> None:
+    second = town.github.add_user("carol-two")
+    town.accounts["carol"].append(str(second.id))
+    town.begin()
+    number = town.propose("alice", {A: asks()})
+    town.approve(number, "carol")
+    town.approve(number, "carol-two", state="CHANGES_REQUESTED")
+    town.merge(number)
+    assert town.run().held == set()
+
+
+def test_a_person_with_two_accounts_is_one_approver(town: Town) -> None:
+    second = town.github.add_user("carol-two")
+    town.accounts["carol"].append(str(second.id))
+    town.begin(RULES.replace("count: 1", "count: 2"))
+    town.pull("alice", {A: asks()}, "carol", "carol-two")
+    assert (town.run().held, town.run().refused) == (set(), {A})
