@@ -57,11 +57,14 @@ class Roster:
 
     def claimants(self, account: Account) -> frozenset[str]:
         """Everybody whose account it is, as the directory has it. An account without an id is a
-        commit's author, of whom nothing but an e-mail address is known."""
+        commit's author, of whom nothing but an e-mail address is known. A login that looks like an
+        id is nobody's: anybody may take one that is another's number."""
         if not account.id:
             person = self.person(account.email) if account.email else None
             return frozenset({person.id}) if person else frozenset()
-        names = {account.id.casefold(), account.login.casefold()}
+        names = {account.id.casefold()}
+        if not immutable(account.login):
+            names.add(account.login.casefold())
         return frozenset(id_ for name in names for id_ in self._claims.get(name, ()))
 
     def _active(self, ids: Iterable[str]) -> frozenset[str]:
