@@ -37,15 +37,16 @@ _WORD = (
     r"|account[_-]?key|shared[_-]?key|authorization|credentials?|cookie|session[_-]?id|signature"
     r"|sig)\b"
 )
-_SCHEME = r"(?:(?:bearer|basic|digest|negotiate|token|aws4-hmac-sha256)\s+)?"
+_SCHEME = r"(?:(?:bearer|basic|digest|negotiate|token|aws4-hmac-sha256)\s++)?+"
+_OPEN = r"[\"']?+(?!\[redacted\])"  # what is possessive is not tried again without it
 _HEADER = re.compile(
-    rf"(\b(?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?{_SCHEME})(?!\[redacted\])[^\"'\n]+", re.I
+    rf"(\b(?:proxy-)?authorization[\"']?\s*+[:=]\s*+[\"']?+{_SCHEME}){_OPEN}[^\"'\n]+", re.I
 )
 _ASSIGNED = re.compile(
-    rf"({_WORD}[\"']?\s*(?:=\s*|:\s*(?=\S{{6}}))[\"']?)(?!\[redacted\])[^\s\"'&,;]{{3,}}", re.I
+    rf"({_WORD}[\"']?\s*+(?:=\s*+|:\s*+(?=\S{{6}}))){_OPEN}[^\s\"'&,;]{{3,}}", re.I
 )
 _BEHIND = re.compile(
-    rf"((?:{_WORD}|\bbearer|\bbasic)\s+(?:is\s+)?[\"']?)"
+    rf"((?:{_WORD}|\bbearer|\bbasic)\s++(?:is\s++)?+){_OPEN}"
     r"(?=[\w+/=.~-]*[0-9=])(?=[\w+/=.~-]*[A-Za-z])[\w+/=.~-]{12,}",
     re.I,
 )

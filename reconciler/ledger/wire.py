@@ -24,7 +24,7 @@ SENTENCES = ("reason", "error")
 LISTS = ("grants", "approved_by")
 _ASSIGNMENT = ("system", "kind", "resource", "role", "principal", "name")
 _REQUIRED = ("number", "before", "hash", "at", "kind", "run")
-_KNOWN = frozenset(
+KNOWN = frozenset(
     (*_REQUIRED, *NAMES, *SENTENCES, *LISTS, "assignment", "until", "native_expiry", "counts")
 )
 _HASH = b'"hash":"'
@@ -78,8 +78,8 @@ def decode(line: bytes) -> Entry:
         raise LedgerError(f"no JSON: {e}") from None
     if not isinstance(found, dict):
         raise LedgerError("no entry: a line is one JSON object")
-    if not found.keys() <= _KNOWN:
-        strange = ", ".join(f"`{key[:40]}`" for key in sorted(found.keys() - _KNOWN))
+    if not found.keys() <= KNOWN:
+        strange = ", ".join(f"`{key[:40]}`" for key in sorted(found.keys() - KNOWN))
         raise LedgerError(f"{strange} is not known here: {_NEWER}")
     for key in _REQUIRED:
         if key not in found:
