@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": ("doctor", "Check that the repository is protected, and its policies sound."),
     "review": ("review", "Show emergencies that somebody has still to look at."),
     "status": ("status", "Show who has what, until when."),
+    "explain": ("explain", "Tell why somebody has some access, or has not."),
     "schema": ("schema", "Print the JSON schema of a file format."),
     "sandbox": ("sandbox", "Serve local AWS, GCP, Azure and Bitbucket to try things on."),
     "demo": ("demo", "Watch access appear, expire and disappear, with no cloud."),

@@ -54,11 +54,10 @@ def resolved(name: str, ids: Iterable[str]) -> str:
     folded = {id.casefold(): id for id in ids}
     if found := folded.get(name.casefold()):
         return found
-    near = nearest(name, folded.values())
-    alike = sorted(
-        id for id in folded.values() if id.partition("@")[0].casefold() == name.casefold()
-    )
-    meant = near or (alike[0] if alike else "")
+    meant = nearest(name, folded.values())
+    if not meant and "@" not in name:
+        parts = {id.partition("@")[0]: id for id in folded.values()}
+        meant = parts.get(nearest(name, parts), "")
     what = f"nobody here is {printable(name)!r}, now or within the look-back"
     fix = f"did you mean {meant}?" if meant else "write an id of directory/"
     raise InputError(f"{what}; {fix}")

@@ -6,20 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.model import Assignment, Claim, Principal, Proof
+from reconciler.model import Assignment, Claim, Position, Principal, Proof
 
 Spelled = tuple[int, str, str, str]  # version, subject, entitlement as the file has it, account
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """`commit` brought the version in, and `gone` is when it was replaced or deleted. `judged` is
+    """`position` is of the access item. `commit` brought the version in, and `gone` is when it was replaced or deleted. `judged` is
     False where no rule was asked: it came before proof was, it was over long before, or the forge
     does not answer. `carried` says that an unapproved edit came since, and that this is what the
     version before it gave: then `commit`, `rule` and approvals are of that one. `approved_by` are
     ids of people, `reasons` and `fix` sentences."""
 
     claim: Claim
+    position: Position
     commit: str
     merged: datetime
     gone: datetime | None = None

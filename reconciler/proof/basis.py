@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from reconciler.model import Claim, Grant, Proof, Version
+from reconciler.model import BundleRef, Claim, Grant, Position, Proof, Version
 from reconciler.planning.basis import Basis
 from reconciler.proof.authorise import Authorised
 from reconciler.proof.grants import Outcome, key
@@ -61,6 +61,7 @@ def _told(claim: Claim, version: Version[Grant], outcome: Outcome | None) -> Bas
     proof = outcome.proof if outcome else claim.proof
     said = Basis(
         replace(claim, proof=proof),
+        _position(claim, version),
         version.commit,
         version.merged,
         version.gone,
@@ -79,3 +80,15 @@ def _told(claim: Claim, version: Version[Grant], outcome: Outcome | None) -> Bas
         fix=judgement.fix,
         automatic=judgement.automatic,
     )
+
+
+def _position(claim: Claim, version: Version[Grant]) -> Position:
+    """Of the item in the file, by the version's own account of it."""
+    for one in version.content.access:
+        if isinstance(one, BundleRef):
+            found = one.name == claim.bundle
+        else:
+            found = (one.entitlement, one.account) == (claim.entitlement, claim.account)
+        if found:
+            return replace(one.position, path=version.path)
+    return version.content.position

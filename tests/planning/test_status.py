@@ -14,6 +14,7 @@ from reconciler.model import (
     Held,
     Observed,
     Plan,
+    Position,
     Proof,
     Unapproved,
 )
@@ -62,7 +63,7 @@ def refused(
 
 
 def basis(pair: Pair, **more: object) -> Basis:
-    return replace(Basis(pair[1], "c" * 40, NOW), **more)  # type: ignore[arg-type]
+    return replace(Basis(pair[1], Position("grants/a.yaml", 3), "c" * 40, NOW), **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,238 @@
+"""`reconciler explain`: why somebody has, had, or has not some access, and what comes next. Reads only,
+and only where that person has something."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from reconciler.cli import clock, options, people
+from reconciler.cli.session import FAILED, Session
+from reconciler.engine.connections import Connections
+from reconciler.engine.identify import canonical
+from reconciler.engine.observe import Progress
+from reconciler.engine.situation import Situation, look
+from reconciler.errors import ProviderError, UnknownPrincipal
+from reconciler.ledger.base import LedgerError
+from reconciler.ledger.index import Index, file_in
+from reconciler.ledger.query import Question, entries
+from reconciler.model import (
+    Assignment,
+    Claim,
+    Entitlement,
+    Event,
+    Item,
+    Plan,
+    SubjectKind,
+    SubjectRef,
+    Unknown,
+)
+from reconciler.planning.basis import named
+from reconciler.planning.explain import Facts, explain
+from reconciler.planning.guards import RELEASABLE
+from reconciler.planning.status import status
+from reconciler.planning.timeline import Directory
+from reconciler.proof.basis import bases
+from reconciler.render import explained as render
+from reconciler.repository import cache
+from reconciler.repository.words import printable
+
+
+@click.command(
+    "explain",
+    epilog="Example: reconciler explain alice@example.com "
+    "'system=gcp,project=payments-prod,role=roles/viewer'",
+)
+@click.argument("person", metavar="PERSON")
+@click.argument("entitlements", nargs=-1, metavar="[ENTITLEMENT]...")
+@options.repository
+@options.output("text", "json")
+@options.colour
+def command(
+    person: str, entitlements: tuple[str, ...], repo: Path, style: str, no_color: bool
+) -> int:
+    """Tell why PERSON (or a group or service) has, had, or has not access: the grant, the pull
+    request, the approvals and the rule, what the system shows, and what comes next.
+
+    ENTITLEMENT is an item as `request --access` takes it, or a glob over what this command prints,
+    like 'gcp: * on projects/payments-*'. Without one, all that is known of PERSON is told.
+    """
+    with options.progress(plain=no_color) as progress:
+        session = Session.open(repo, (), clock.now(), progress)
+        ids = people.known(session.loaded, session.authorised)
+        events = _Ledger(session, repo)
+        who = _who(person, ids, events)
+        wanted = people.Wanted(entitlements, session.loaded)
+        asked = _Asked(session, who, wanted)
+        facts = asked.facts(events.of(who), progress)
+    found = explain(facts, wanted)
+    if style == "json":
+        click.echo(render.document(who, found, facts.plan))
+    else:
+        render.text(who, found, facts.plan, options.console(plain=no_color))
+    return FAILED if facts.plan.unknown else 0
+
+
+def _who(person: str, ids: frozenset[str], ledger: _Ledger) -> str:
+    """Of whom git says nothing any more the ledger may know."""
+    if person.casefold() not in {id.casefold() for id in ids} and ledger.of(person):
+        return person
+    return people.resolved(person, ids)
+
+
+class _Ledger:
+    """What was written down of somebody. Without a ledger, nothing."""
+
+    def __init__(self, session: Session, root: Path) -> None:
+        self._ledger, self._root = session.recall.ledger, root
+
+    def of(self, who: str) -> tuple[Event, ...]:
+        if self._ledger is None:
+            return ()
+        file = file_in(cache.folder(os.environ), self._root, self._ledger.where)
+        index = Index(file, self._ledger)
+        try:
+            index.follow()
+            return tuple(e.event for e in entries(index, Question(person=who)))
+        except LedgerError as e:
+            click.echo(f"note: the ledger tells nothing: {printable(str(e))}", err=True)
+            return ()
+        finally:
+            index.close()
+
+
+class _Asked:
+    """One person's part of everything."""
+
+    def __init__(self, session: Session, who: str, wanted: people.Wanted) -> None:
+        self._session, self._who, self._wanted = session, who, wanted
+        roster = session.authorised.changes.tip.roster
+        self._groups = roster.groups_of(who)
+
+    def _mine(self, claim: Claim) -> bool:
+        subject = claim.subject
+        theirs = subject.kind is SubjectKind.GROUP and subject.id in self._groups
+        return subject.id == self._who or theirs
+
+    def facts(self, events: tuple[Event, ...], progress: Progress) -> Facts:
+        session, wanted = self._session, self._wanted
+        mine = tuple(c for c in session.authorised.claims if self._mine(c))
+        near = tuple(c for c in mine if self._may_be(c))
+        found = bases(session.authorised, self._mine)
+        systems = {c.entitlement.system for c in near}
+        systems |= {i.entitlement.system for i in wanted.items}
+        here = [one for name, one in session.connections.systems.items() if name in systems]
+        narrow = replace(
+            session,
+            connections=Connections(here),
+            authorised=replace(session.authorised, claims=near),
+        )
+        asked, failed = _named(narrow, self._who, wanted)
+        situation = _looked(narrow, [of.entitlement for of in asked], progress)
+        principals = {(of.entitlement.system, of.principal.id) for of, _ in situation.pairs}
+        principals |= {(of.entitlement.system, of.principal.id) for of in asked}
+        situation = narrow.remembering(situation.of(principals))
+        plan = narrow.plan(situation, RELEASABLE)  # they count what everybody loses
+        plan = _about(plan, {b.claim.grant for b in found}, self._who, failed)
+        told = named(found, situation.pairs)
+        lines = status(situation.says, plan, narrow.connections.can, told)
+        return Facts(
+            self._who,
+            plan,
+            told,
+            lines,
+            situation.reading.rows,
+            narrow.modes,
+            _scope(narrow.connections),
+            tuple(of for of in asked if of.principal.id),
+            session.recall.digest.remembered.of,
+            events,
+        )
+
+    def _may_be(self, claim: Claim) -> bool:
+        """Whether the claim's system must be asked. A role of a slot is seen with the others, and
+        a name in a file may be spelled in another way than in an item that is asked for."""
+        wanted = self._wanted
+        systems = {i.entitlement.system for i in wanted.items}
+        return wanted(claim.entitlement) or claim.entitlement.system in systems
+
+
+def _named(
+    session: Session, who: str, wanted: people.Wanted
+) -> tuple[tuple[Assignment, ...], tuple[Unknown, ...]]:
+    """The items that were asked for, as their systems spell them, with who this is there."""
+    connections, found, failed = session.connections, [], []
+    spelled = canonical((i.entitlement for i in wanted.items), connections)
+    for item in wanted.items:
+        entitlement = spelled[item.entitlement]
+        if isinstance(entitlement, ProviderError):
+            e = item.entitlement
+            failed.append(Unknown(e.system, f"{e.role} on {e.resource}", entitlement.cause))
+            continue
+        wanted.also([entitlement])
+        for of in _principals(session, who, item, entitlement):
+            if isinstance(of, Unknown):
+                failed.append(of)
+            else:
+                found.append(of)
+    return tuple(found), tuple(failed)
+
+
+def _principals(
+    session: Session, who: str, item: Item, entitlement: Entitlement
+) -> list[Assignment | Unknown]:
+    people_ = Directory(session.loaded.directory, session.loaded.horizon)
+    refs = [SubjectRef(who, group) for group in (False, True)]
+    subjects = {
+        span.value
+        for ref in refs
+        for span in people_.subjects(ref, entitlement.system)
+        if span.window.contains(session.now)
+    }
+    answers = session.connections.each(
+        subjects,
+        lambda _: entitlement.system,
+        lambda subject: session.connections.reader(entitlement.system).principal(
+            subject, entitlement, item.account
+        ),
+    )
+    found: list[Assignment | Unknown] = []
+    for _, answer in answers:
+        if not isinstance(answer, ProviderError):
+            found.append(Assignment(entitlement, answer))
+        elif not isinstance(answer, UnknownPrincipal):
+            found.append(Unknown(entitlement.system, who, answer.cause))
+    return found
+
+
+def _looked(session: Session, also: list[Entitlement], progress: Progress) -> Situation:
+    memory = session.recall.digest.remembered
+    return look(
+        session.authorised.claims,
+        session.connections,
+        session.now,
+        session.loaded.horizon,
+        progress,
+        replace(memory, unfinished=()),  # what a run died over is for the next run
+        also=also,
+        near=True,
+    )
+
+
+def _about(plan: Plan, paths: set[str], who: str, failed: tuple[Unknown, ...]) -> Plan:
+    """What of everybody's plan concerns this person."""
+    return replace(
+        plan,
+        unknown=tuple(sorted({*plan.unknown, *failed})),
+        unapproved=tuple(u for u in plan.unapproved if u.path in paths),
+        reviews=tuple(r for r in plan.reviews if who in r.subjects),
+    )
+
+
+def _scope(connections: Connections) -> Callable[[Entitlement], str]:
+    """Of a system that was not asked, none."""
+    return lambda e: connections.scope(e) if e.system in connections.systems else ""

@@ -1,0 +1,273 @@
+"""One person, and why they may do what they may: what gives it, what the system shows, what was
+refused, and what comes next. Pure: concludes from a plan, and plans nothing itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from reconciler.model import (
+    Assignment,
+    Entitlement,
+    Event,
+    Mode,
+    Observed,
+    Plan,
+    Proof,
+    Recollection,
+)
+from reconciler.planning.basis import Basis, Named
+from reconciler.planning.guards import UNEXPLAINED
+from reconciler.planning.status import Line, State, inert
+
+_Told = TypeVar("_Told")
+
+
+class Holds(StrEnum):
+    HAS = "has"
+    HAS_NOT = "has not"
+    HAD = "had"
+    UNKNOWN = "not known"  # the system could not be read
+
+
+class Turn(StrEnum):
+    """What happens next."""
+
+    GIVEN = "is given"
+    STARTS = "starts"
+    MOVES = "gets another end"
+    ENDS = "ends"
+    REMOVED = "is removed"
+    STAYS = "stays"
+    GUARDED = "waits for a guard"
+    UNAPPROVED = "waits for approval"
+    UNASKED = "waits for the forge"
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """`at` None is in the next run, or whenever what it waits for comes. `by_system`: the system
+    ends it itself, whether or not anything runs. `idle`: the system is in report mode, so the
+    reconciler does not do it."""
+
+    turn: Turn
+    at: datetime | None = None
+    why: str = ""
+    fix: str = ""
+    by_system: bool = False
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the system shows. `note` says why it is not ours."""
+
+    observed: Observed
+    ours: bool
+    effective: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One assignment. `subject` is the person or the group of theirs that holds it. `bases` are the
+    grants that speak of it, newest first; `since` is from when the ledger, or the system, says
+    that it is held. `unread` says why nothing is known of the system."""
+
+    assignment: Assignment
+    subject: str
+    holds: Holds
+    lines: tuple[Line, ...] = ()
+    bases: tuple[Basis, ...] = ()
+    rows: tuple[Row, ...] = ()
+    beside: tuple[Row, ...] = ()
+    coming: tuple[Next, ...] = ()
+    since: datetime | None = None
+    events: tuple[Event, ...] = ()
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that is known of one person. `named` are their claims and those of their groups, `lines`
+    the status of these, `rows` what the systems show of them. `asked` are assignments that are to
+    be answered for though nothing speaks of them."""
+
+    who: str
+    plan: Plan
+    named: tuple[Named, ...]
+    lines: tuple[Line, ...]
+    rows: tuple[Observed, ...]
+    modes: Mapping[str, Mode]
+    scope: Callable[[Entitlement], str]
+    asked: tuple[Assignment, ...] = ()
+    memory: Mapping[str, Recollection] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+
+
+def explain(facts: Facts, wanted: Callable[[Entitlement], bool]) -> tuple[Answer, ...]:
+    """What is held first, then what is to come, then what is over."""
+    answers = _Answers(facts)
+    found = [answers.of(of) for of in answers.known() if wanted(of.entitlement)]
+    order = list(Holds)
+    return tuple(sorted(found, key=lambda a: (order.index(a.holds), a.assignment)))
+
+
+class _Answers:
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._lines = _by_key((line.assignment, line) for line in facts.lines)
+        self._bases = _by_key(facts.named)
+        self._events = _by_key((e.assignment, e) for e in facts.events if e.assignment)
+        notes = {id(f.observed): f.note for f in facts.plan.foreign}
+        standing = {a.assignment.key: a.note for a in facts.plan.already_held}
+        self._rows: dict[str, list[Row]] = defaultdict(list)
+        self._slots: dict[str, list[Row]] = defaultdict(list)
+        for row in facts.rows:
+            of = row.assignment
+            note = row.via or notes.get(id(row), "")
+            ours = not row.via and id(row) not in notes and of.key not in standing
+            told = Row(row, ours, not inert(row, facts.plan.at), note or standing.get(of.key, ""))
+            self._rows[of.key].append(told)
+            self._slots[of.slot].append(told)
+
+    def known(self) -> Iterator[Assignment]:
+        facts, told = self._facts, set()
+        every = [of for of, _ in facts.named]
+        every += [line.assignment for line in facts.lines]
+        every += [row.assignment for row in facts.rows]
+        every += [event.assignment for event in facts.events if event.assignment]
+        for of in (*every, *facts.asked):
+            if of.key not in told:
+                told.add(of.key)
+                yield of
+
+    def of(self, assignment: Assignment) -> Answer:
+        key = assignment.key
+        lines, bases = tuple(self._lines[key]), tuple(self._bases[key])
+        rows = tuple(self._rows[key])
+        subject = next((b.claim.subject.id for b in bases), "") or next(
+            (line.subject for line in lines if line.subject), self._facts.who
+        )
+        unread = self._unread(assignment, subject)
+        return Answer(
+            assignment,
+            subject,
+            self._holds(rows, bases, key, unread),
+            lines,
+            bases,
+            rows,
+            tuple(r for r in self._slots[assignment.slot] if r not in rows),
+            () if unread else tuple(self._coming(lines, bases)),
+            self._since(key, rows),
+            tuple(self._events[key]),
+            unread,
+        )
+
+    def _unread(self, of: Assignment, subject: str) -> str:
+        e = of.entitlement
+        whole = (e.system, self._facts.scope(e))
+        parts = (f"{subject}, in ", f"{e.role} on {e.resource}, in ")
+        for unknown in self._facts.plan.unknown:
+            if (unknown.system, unknown.where) == whole:
+                return unknown.error
+            if (
+                unknown.system == e.system
+                and not of.principal.id
+                and unknown.where.startswith(parts)
+            ):
+                return unknown.error
+        return ""
+
+    def _holds(
+        self, rows: tuple[Row, ...], bases: tuple[Basis, ...], key: str, unread: str
+    ) -> Holds:
+        if any(row.effective for row in rows):
+            return Holds.HAS
+        if unread:
+            return Holds.UNKNOWN
+        at = self._facts.plan.at
+        ended = any(b.proof is Proof.PROVED and b.claim.window.ended(at) for b in bases)
+        known = self._facts.memory.get(key)
+        if rows or ended or (known is not None and known.added):
+            return Holds.HAD
+        return Holds.HAS_NOT
+
+    def _since(self, key: str, rows: tuple[Row, ...]) -> datetime | None:
+        known = self._facts.memory.get(key)
+        if known and known.added and not (known.removed and known.removed > known.added):
+            return known.added
+        if known and known.already_held and rows:
+            return known.already_held
+        return min((r.observed.since for r in rows if r.observed.since), default=None)
+
+    def _coming(self, lines: tuple[Line, ...], bases: tuple[Basis, ...]) -> Iterator[Next]:
+        fixes = {b.claim.grant: b.fix for b in bases if b.proof is Proof.REFUSED}
+        ends: list[datetime | None] = []
+        for line in lines:
+            ends += [line.until] if line.state in _DECLARED else []
+            idle = self._facts.modes.get(line.assignment.entitlement.system) is not Mode.ENFORCE
+            yield from _of_line(line, idle, fixes, self._facts.plan)
+        if ends:
+            yield from _again(bases, self._facts.plan.at, ends)
+
+
+_DECLARED = frozenset(
+    {State.ACTIVE, State.PENDING, State.CHANGING, State.ALREADY_HELD, State.BLOCKED}
+)
+
+
+def _of_line(line: Line, idle: bool, fixes: Mapping[str, str], plan: Plan) -> Iterator[Next]:
+    match line.state:
+        case State.PENDING:
+            yield Next(Turn.GIVEN, idle=idle)
+        case State.CHANGING:
+            yield Next(Turn.MOVES, line.until, line.note, idle=idle)
+        case State.UPCOMING:
+            yield Next(Turn.STARTS, line.start)
+        case State.LEFTOVER:
+            yield Next(Turn.REMOVED, None, _removal(line, plan), idle=idle)
+        case State.HELD | State.BLOCKED:
+            yield Next(Turn.GUARDED, None, line.note)
+        case State.ALREADY_HELD | State.FOREIGN:
+            yield Next(Turn.STAYS, None, line.note)
+            return
+        case State.NOT_APPROVED:
+            fix = next((fixes[grant] for grant in line.grants if grant in fixes), "")
+            yield Next(Turn.UNAPPROVED, line.start, line.note, fix)
+            return
+        case State.WAITING:
+            yield Next(Turn.UNASKED, line.start, line.note)
+            return
+    if line.state in _DECLARED and line.until is not None:
+        yield Next(Turn.ENDS, line.until, by_system=line.native_expiry, idle=idle)
+
+
+def _removal(line: Line, plan: Plan) -> str:
+    """What nothing in git explains also depends on what else a run would remove."""
+    causes = {c.cause for c in plan.changes if c.removes and c.assignment == line.assignment}
+    if causes & UNEXPLAINED:
+        return f"{line.note}, unless the run would remove too much at once"
+    return line.note
+
+
+def _again(bases: Iterable[Basis], now: datetime, ends: list[datetime | None]) -> Iterator[Next]:
+    """What is declared for a time after the one that is going on."""
+    if None in ends:
+        return
+    last = max(end for end in ends if end is not None)
+    starts = {b.claim.window.start for b in bases if b.proof is Proof.PROVED and b.stands(now)}
+    yield from (Next(Turn.STARTS, start) for start in sorted(starts) if start > last)
+
+
+def _by_key(
+    pairs: Iterable[tuple[Assignment, _Told]],
+) -> dict[str, list[_Told]]:
+    found: dict[str, list[_Told]] = defaultdict(list)
+    for of, told in pairs:
+        found[of.key].append(told)
+    return found
