@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 
 from reconciler.cli import clock, options
-from reconciler.cli.session import Session
+from reconciler.cli.recording import Recording
+from reconciler.cli.session import FAILED, Session
 from reconciler.engine.apply import apply
 from reconciler.engine.observe import Progress
 from reconciler.engine.safety import enforced
@@ -74,15 +75,22 @@ def command(
             )
         if release_held:
             plan = session.plan(situation, RELEASABLE)
-        mine = enforced(plan.changes, session.connections)
-        outcomes = _carried_out(mine, situation, session, progress)
+        recording = Recording.begin(session, repo)
+        mine = recording.before(plan, situation, enforced(plan.changes, session.connections))
+        outcomes = _carried_out(mine, situation, session, progress, recording)
     skipped = tuple(c for c in plan.changes if c not in set(mine))
     _show(style, plan, outcomes, skipped, session, plain=no_color)
-    return session.exit_code(plan, outcomes)
+    code = session.exit_code(plan, outcomes)
+    recording.after(outcomes, str(code), as_json.summary(plan))
+    return FAILED if recording.failed else code
 
 
 def _carried_out(
-    changes: tuple[Change, ...], situation: Situation, session: Session, progress: Progress
+    changes: tuple[Change, ...],
+    situation: Situation,
+    session: Session,
+    progress: Progress,
+    recording: Recording,
 ) -> tuple[Outcome, ...]:
     """An outcome for each change: what the system answered, unless another look belies it."""
     outcomes: dict[Change, Outcome] = {}
@@ -94,6 +102,7 @@ def _carried_out(
             progress("writing", done, len(changes))
     except KeyboardInterrupt:
         telling.close()  # waits for what is under way, begins nothing more
+        recording.after(outcomes.values(), "stopped", {})
         raise Interrupted(tuple(outcomes.values()), len(changes)) from None
     for outcome in verify(situation, tuple(outcomes.values()), session.connections):
         outcomes[outcome.change] = outcome

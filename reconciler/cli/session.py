@@ -17,7 +17,8 @@ from reconciler.engine.observe import Progress, quiet
 from reconciler.engine.safety import Safety, draw_up
 from reconciler.engine.situation import Situation, look, remembered
 from reconciler.errors import InputError, Problem
-from reconciler.model import Mode, Plan, SubjectRef
+from reconciler.ledger.memory import Recall, recall
+from reconciler.model import Mode, Plan, SubjectRef, Unknown
 from reconciler.planning.guards import names
 from reconciler.planning.resolve import claims
 from reconciler.planning.timeline import Directory
@@ -29,6 +30,7 @@ from reconciler.repository.load import Loaded, load, older
 from reconciler.repository.uncommitted import uncommitted
 
 FAILED, WRONG_INPUT, HELD, UNAPPROVED, PENDING = 1, 2, 3, 4, 10
+LEDGER = "ledger"  # as a system's name, where it could not be read
 TRUST = (
     "RECONCILER_TRUST"  # a commit up to which everything is believed; kept outside the repository
 )
@@ -43,6 +45,7 @@ class Session:
     connections: Connections
     authorised: Authorised
     now: datetime
+    recall: Recall
 
     @classmethod
     def open(
@@ -66,6 +69,7 @@ class Session:
             Connections(system for name, system in systems.items() if name in chosen),
             authorised.only(chosen),
             now,
+            recall(loaded.configuration.ledger, root),
         )
 
     @property
@@ -97,7 +101,8 @@ class Session:
 
     def look(self, progress: Progress) -> Situation:
         now, horizon = self.now, self.loaded.horizon
-        situation = look(self.authorised.claims, self.connections, now, horizon, progress)
+        memory = self.recall.digest.remembered
+        situation = look(self.authorised.claims, self.connections, now, horizon, progress, memory)
         return self._with_older(situation, situation.doubtful())
 
     def remembering(self, situation: Situation) -> Situation:
@@ -117,10 +122,21 @@ class Session:
         found = self.authorised
         return replace(
             drawn,
-            unknown=tuple(sorted({*drawn.unknown, *found.unknown})),
+            unknown=tuple(sorted({*drawn.unknown, *found.unknown, *self._unread()})),
             unapproved=found.unapproved,
             reviews=found.reviews,
-            notices=found.notices,
+            notices=(*found.notices, *self._lost()),
+        )
+
+    def _unread(self) -> tuple[Unknown, ...]:
+        error = self.recall.error
+        return (Unknown(LEDGER, "what was held before, and what we gave", error),) if error else ()
+
+    def _lost(self) -> tuple[str, ...]:
+        if not self.recall.lost:
+            return ()
+        return (
+            f"the ledger lost entries: {self.recall.lost}; `reconciler audit verify` says more",
         )
 
     def exit_code(self, plan: Plan, outcomes: Iterable[Outcome] = ()) -> int:

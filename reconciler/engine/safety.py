@@ -12,7 +12,6 @@ from reconciler.errors import ProviderError, UnknownPrincipal
 from reconciler.model import Change, Entitlement, Limits, Mode, Plan, Subject
 from reconciler.planning.guards import Facts, guard
 
-
 Separated = Callable[[str, Entitlement, str, tuple[Entitlement, ...]], str]
 """(subject, entitlement, file, what the subject holds) -> why not."""
 

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconciler.engine.connections import Connections
 from reconciler.engine.identify import canonical, identify
 from reconciler.engine.observe import Progress, Reading, observe, quiet
+from reconciler.engine.recollect import died_over, settled
 from reconciler.errors import ProviderError
 from reconciler.model import (
     Assignment,
     Claim,
     Declaration,
     Entitlement,
+    Observed,
     Plan,
     Proof,
+    Remembered,
     Unknown,
     Warning,
 )
 from reconciler.planning.plan import Live, plan
 from reconciler.planning.resolve import declaration
 
+_NOTHING = Remembered()
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """`exclusive` are the keys of the entitlements that are ours whole; `strangers` says, for
-    each system in which a subject or role was not recognised, who."""
+    each system in which a subject or role was not recognised, who. `others` are rows that are not
+    planned for, and only count as holders."""
 
     now: datetime
     horizon: datetime
@@ -38,6 +44,19 @@ class Situation:
     unknown: tuple[Unknown, ...]
     warnings: tuple[Warning, ...]
     strangers: Mapping[str, str] = field(default_factory=dict)
+    memory: Remembered = field(default_factory=Remembered)
+    others: tuple[Observed, ...] = ()
+
+    def of(self, principals: Container[tuple[str, str]]) -> Situation:
+        """As far as it is about these, each (system, principal id): of what others hold nothing is
+        concluded."""
+        mine: list[Observed] = []
+        others = list(self.others)
+        for row in self.reading.rows:
+            of = row.assignment
+            wanted = (of.entitlement.system, of.principal.id) in principals
+            (mine if wanted else others).append(row)
+        return replace(self, reading=replace(self.reading, rows=tuple(mine)), others=tuple(others))
 
     def plan(self, connections: Connections) -> Plan:
         """Without the guards."""
@@ -48,6 +67,7 @@ class Situation:
             self.now,
             self.horizon,
             self.exclusive,
+            self.memory,
         )
         return replace(drawn, warnings=tuple(sorted({*drawn.warnings, *self.warnings})))
 
@@ -55,7 +75,7 @@ class Situation:
         """The principal of every live row that gives the entitlement, one for each row."""
         return tuple(
             row.assignment.principal.id
-            for row in self.reading.rows
+            for row in (*self.reading.rows, *self.others)
             if row.assignment.entitlement == entitlement
             and row.controller is None
             and (row.until is None or row.until > self.now)
@@ -85,16 +105,27 @@ def look(
     now: datetime,
     horizon: datetime,
     progress: Progress = quiet,
+    memory: Remembered = _NOTHING,
+    *,
+    also: Collection[Entitlement] = (),
+    near: bool = False,
 ) -> Situation:
-    """Name everything that git says, and read every scope that it touches, now or lately."""
+    """Name everything that git says, and read every scope that it touches, now or lately, or that
+    a run died over; and those of `also`, which is canonical. `near`: of what is ours whole, only
+    what lies in these scopes is read."""
     known = identify(claims, connections, now)
     says = declaration(known.pairs, now)
     exclusive, failed = _exclusive(connections)
     wanted = {d.assignment.entitlement for d in says.declared.values()}
-    wanted |= {d.assignment.entitlement for d in says.upcoming.values()} | exclusive
+    wanted |= {d.assignment.entitlement for d in says.upcoming.values()} | set(also)
     lately = {p.assignment.entitlement for p in says.past.values() if p.ended >= horizon}
     # What was not shown to be approved may have left something while it was believed.
     lately |= {of.entitlement for of, claim in known.pairs if claim.proof is not Proof.PROVED}
+    lately |= died_over(memory, connections)
+    if near:
+        scopes = {(e.system, connections.scope(e)) for e in wanted | lately}
+        exclusive = {e for e in exclusive if (e.system, connections.scope(e)) in scopes}
+    wanted |= exclusive
     reading = observe(wanted | lately | known.gone, wanted.__contains__, connections, progress)
     return Situation(
         now,
@@ -106,6 +137,7 @@ def look(
         (*known.unknown, *failed, *reading.unknown),
         known.warnings,
         known.strangers,
+        settled(memory, reading, connections),
     )
 
 

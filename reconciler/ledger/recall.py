@@ -17,16 +17,21 @@ def recall(entries: Iterable[Entry]) -> Mapping[str, Recollection]:
     `found` with the outcome `made`."""
     found: dict[str, Recollection] = {}
     for entry in entries:
-        event, a = entry.event, entry.event.assignment
-        if a is None:
-            continue
-        if event.kind is EventKind.ALREADY_HELD:
-            found[a.key] = replace(found.get(a.key, _NOTHING), already_held=event.at)
-        elif _made(event) and event.action == Action.ADD:
-            _added(found, event, a)
-        elif _made(event) and event.action == Action.REMOVE:
-            _removed(found, event, a)
+        remember(found, entry.event)
     return found
+
+
+def remember(found: dict[str, Recollection], event: Event) -> None:
+    """One more event."""
+    a = event.assignment
+    if a is None:
+        return
+    if event.kind is EventKind.ALREADY_HELD:
+        found[a.key] = replace(found.get(a.key, _NOTHING), already_held=event.at)
+    elif _made(event) and event.action == Action.ADD:
+        _added(found, event, a)
+    elif _made(event) and event.action == Action.REMOVE:
+        _removed(found, event, a)
 
 
 def unfinished(entries: Iterable[Entry]) -> tuple[Event, ...]:
@@ -34,15 +39,19 @@ def unfinished(entries: Iterable[Entry]) -> tuple[Event, ...]:
     The last of each assignment, in the order in which they were intended."""
     left: dict[str, Event] = {}
     for entry in entries:
-        event = entry.event
-        if event.assignment is None:
-            continue
-        if event.kind is EventKind.INTENDED:
-            left.pop(event.assignment.key, None)
-            left[event.assignment.key] = event
-        elif event.kind in (EventKind.DONE, EventKind.FOUND):
-            left.pop(event.assignment.key, None)
+        follow(left, entry.event)
     return tuple(left.values())
+
+
+def follow(left: dict[str, Event], event: Event) -> None:
+    """One more event."""
+    if event.assignment is None:
+        return
+    if event.kind is EventKind.INTENDED:
+        left.pop(event.assignment.key, None)
+        left[event.assignment.key] = event
+    elif event.kind in (EventKind.DONE, EventKind.FOUND):
+        left.pop(event.assignment.key, None)
 
 
 def _made(event: Event) -> bool:

@@ -22,7 +22,7 @@ from reconciler.model.documents import (
     Version,
 )
 from reconciler.model.draft import Draft
-from reconciler.model.event import Entry, Event, EventKind, Recollection
+from reconciler.model.event import Entry, Event, EventKind, Recollection, Remembered
 from reconciler.model.evidence import (
     Account,
     Content,
@@ -122,6 +122,7 @@ __all__ = [
     "PullLimits",
     "PullRequest",
     "Recollection",
+    "Remembered",
     "Require",
     "Resource",
     "Review",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -85,3 +86,14 @@ class Recollection:
     removed: datetime | None = None
     already_held: datetime | None = None
     replaced: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """All that the ledger remembers, by `Assignment.key`. `began` is when its first entry was
+    written, None where there is no ledger or nothing in it; `unfinished` are changes that a run
+    died over, of which only the live systems can tell what became of them."""
+
+    began: datetime | None = None
+    of: Mapping[str, Recollection] = field(default_factory=dict)
+    unfinished: tuple[Event, ...] = ()

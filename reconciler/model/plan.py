@@ -9,7 +9,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from reconciler.model.access import Assignment, Observed
-from reconciler.model.declaration import Cause, Unapproved
+from reconciler.model.declaration import Cause, Declared, Unapproved
 
 
 class Action(StrEnum):
@@ -121,7 +121,7 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`changes` in the order to carry them out: removals first. `notices` are said first, and
-    loudly."""
+    loudly. `unrecorded` is live, unmarked and ours by git's history, and not in the ledger yet."""
 
     at: datetime
     changes: tuple[Change, ...] = ()
@@ -134,6 +134,7 @@ class Plan:
     unapproved: tuple[Unapproved, ...] = ()
     reviews: tuple[OpenReview, ...] = ()
     notices: tuple[str, ...] = ()
+    unrecorded: tuple[Declared, ...] = ()
 
     @property
     def hash(self) -> str:

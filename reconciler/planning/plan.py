@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from reconciler.model import (
     Action,
     AlreadyHeld,
+    Assignment,
     Capabilities,
     Change,
     Declaration,
@@ -23,6 +24,7 @@ from reconciler.model import (
     Kept,
     Observed,
     Plan,
+    Remembered,
     Unknown,
     Warning,
 )
@@ -33,6 +35,7 @@ from reconciler.planning.slots import Slot
 
 _NEW = timedelta(days=1)  # how long a grant is warned about, for access that may be older
 _ENOUGH = 10  # warnings of one sort for one system
+_NOTHING = Remembered()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,12 @@ def plan(
     now: datetime,
     horizon: datetime,
     exclusive: frozenset[str] = frozenset(),
+    memory: Remembered = _NOTHING,
 ) -> Plan:
     """`says` must not declare anything in a scope that was not read, nor `exclusive` (keys of
     entitlements that are ours whole) name one in a system with a subject that was not recognised.
     """
-    drawing = _Drawing(says, Ownership(says, can, horizon), now, exclusive)
+    drawing = _Drawing(says, Ownership(says, can, horizon, memory), now, exclusive)
     drawing.compare(live.rows)
     return drawing.finished(live.unknown)
 
@@ -80,9 +84,11 @@ class _Drawing:
         self._says, self._ownership, self._now = says, ownership, now
         self._rows = Rows(ownership, now, exclusive)
         self._exclusive = exclusive
+        self._recalls = ownership.memory.began is not None  # then no unmarked row is plainly ours
         self._steps: list[Step] = []
         self._tallies: dict[str, _Tally] = {}
         self._doubts: dict[str, Declared] = {}
+        self._unrecorded: dict[str, Declared] = {}
 
     def compare(self, rows: Sequence[Observed]) -> None:
         missing, waiting = dict(self._says.declared), self._says.waiting
@@ -107,7 +113,7 @@ class _Drawing:
                     repeated.add(key)
                 else:
                     self._steps.append(self._rows.undeclared(row))
-            elif _plainly_right(tally, want, row):
+            elif _plainly_right(tally, want, row) and self._surely_ours(key, row):
                 tally.kept += 1
                 if row.marker is None:
                     self._doubt(want, row)
@@ -122,6 +128,10 @@ class _Drawing:
         for key, group in unlike.items():
             self._weigh(self._says.declared[key], group)
         self._absent(missing.values(), in_slot)
+
+    def _surely_ours(self, key: str, row: Observed) -> bool:
+        """Where there is a ledger, it says so of each unmarked row."""
+        return row.marker is not None or not self._recalls or self._ownership.recalled(key)
 
     def _gathered(self, rows: Iterable[Observed], keys: set[str]) -> dict[str, list[Observed]]:
         """All the rows of the assignments that have more than one: there are few."""
@@ -166,12 +176,20 @@ class _Drawing:
             past = self._says.past.get(live.assignment.key)
         ours_whole = live is not None and live.assignment.entitlement.key in self._exclusive
         tally = self._tally(first.assignment.entitlement)
-        slot = Slot(tally.order, wants, live, verdict, past, ours_whole)
+        replaced = self._replaced(live.assignment) if live else ""
+        recalls = self._ownership.memory.began is not None
+        slot = Slot(tally.order, wants, live, verdict, past, ours_whole, replaced, recalls)
         steps = slot.steps()
         self._steps.extend(steps)
         if live and not steps:
             tally.kept += 1
             self._doubt(slot.wanted() or wants[0], live)
+
+    def _replaced(self, of: Assignment) -> str:
+        """What ours overwrote, unless git says that it was ours too, and is over."""
+        role = self._ownership.replaced(of.key)
+        before = replace(of, entitlement=replace(of.entitlement, role=role))
+        return "" if before.key in self._says.past else role
 
     def finished(self, unknown: tuple[Unknown, ...]) -> Plan:
         steps = self._steps
@@ -187,6 +205,7 @@ class _Drawing:
             unknown=tuple(sorted(set(unknown))),
             warnings=tuple(sorted({*(s for s in steps if isinstance(s, Warning)), *self._warn()})),
             kept=self._kept(),
+            unrecorded=tuple(self._unrecorded[key] for key in sorted(self._unrecorded)),
         )
 
     def _enforced(self, change: Change) -> Change:
@@ -204,11 +223,15 @@ class _Drawing:
         return tuple(Kept(s, k, n) for (s, k), n in sorted(counts.items()) if n)
 
     def _doubt(self, want: Declared, row: Observed) -> None:
-        """Note an unmarked row that may have been there before its grant, while the grant is new:
-        nothing can tell yet (the ledger will)."""
-        if row.marker is not None or row.since is not None or want.until is None:
+        """Note an unmarked row that may have been there before its grant, while the grant is new,
+        where no ledger tells; and one that the ledger does not know of yet."""
+        if row.marker is not None:
             return
         key = want.assignment.key
+        if self._ownership.unrecorded(key):
+            self._unrecorded[key] = want
+        if row.since is not None or want.until is None or self._ownership.memory.began is not None:
+            return
         if key not in self._doubts and self._says.since[key] > self._now - _NEW:
             self._doubts[key] = want
 

@@ -34,7 +34,8 @@ from reconciler.planning.ownership import Verdict
 class Slot:
     """One principal on one resource: the declared roles and the one that is live.
 
-    `exclusive` says that whatever is undeclared here goes.
+    `exclusive` says that whatever is undeclared here goes. `replaced` is the role that the live
+    one overwrote, if the ledger remembers; `recalls`: there is a ledger that will.
     """
 
     order: tuple[str, ...]
@@ -43,6 +44,8 @@ class Slot:
     verdict: Verdict
     past: Past | None  # of the live assignment
     exclusive: bool = False
+    replaced: str = ""
+    recalls: bool = False
 
     def wanted(self) -> Declared | None:
         return max(self.declared, key=lambda d: self._rank(d.assignment), default=None)
@@ -76,7 +79,8 @@ class Slot:
     def _raise(self, want: Declared, live: Observed) -> Sequence[Step]:
         role = live.assignment.entitlement.role
         change = _add(want, replaces=role)
-        if self._goes() or any(d.assignment.entitlement.role == role for d in self.declared):
+        declared = any(d.assignment.entitlement.role == role for d in self.declared)
+        if self.recalls or self._goes() or declared:
             return (change,)
         e = want.assignment.entitlement
         text = (
@@ -95,7 +99,8 @@ class Slot:
         if self.verdict.owned and self.past is not None:
             cause, subject, grants = self.past.cause, self.past.subject, self.past.grants
         else:
-            cause, subject, grants = Cause.FOREIGN, "", ()
+            cause = Cause.WITHDRAWN if self.verdict.owned else Cause.FOREIGN
+            subject, grants = "", ()
         return Change(
             Action.REMOVE,
             cause,
@@ -104,8 +109,15 @@ class Slot:
             None,
             grants,
             live=live,
-            restores=restores,
+            restores=self._restored(restores),
         )
+
+    def _restored(self, declared: str) -> str:
+        """What comes back: the declared role or, where it gives more, the one that was there before
+        ours. An exclusive slot gives back only what is declared."""
+        before = "" if self.exclusive else self.replaced
+        order = [role for role in self.order if role in (declared, before)]
+        return order[-1] if order else declared
 
 
 def _add(want: Declared, replaces: str = "") -> Change:

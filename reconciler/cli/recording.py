@@ -1,0 +1,104 @@
+"""What apply writes down in the ledger, and what every command is told from it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import click
+
+from reconciler.cli import clock
+from reconciler.cli.session import Session
+from reconciler.engine.recollect import made
+from reconciler.engine.situation import Situation
+from reconciler.ledger import open_anchor
+from reconciler.ledger.base import Anchor, LedgerError
+from reconciler.ledger.memory import Recall
+from reconciler.ledger.record import done, ended, found, intended, lost, started, states
+from reconciler.model import Change, Event, Mode, Plan
+from reconciler.proof.record import decided
+from reconciler.providers.base import Outcome
+from reconciler.render.words import printable
+
+
+@dataclass
+class Recording:
+    """One run of apply. `failed` says that something could not be written down."""
+
+    session: Session
+    root: Path
+    run: str
+    failed: bool = False
+    _waiting: list[Event] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, session: Session, root: Path) -> Recording:
+        run = f"{session.now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        recording = cls(session, root, run)
+        if recording._recall.lost:
+            recording._waiting.append(lost(session.now, run, recording._recall.lost))
+        recording._waiting.append(started(session.now, run, "apply", session.loaded.commit))
+        return recording
+
+    @property
+    def _recall(self) -> Recall:
+        return self.session.recall
+
+    def before(
+        self, plan: Plan, situation: Situation, changes: Sequence[Change]
+    ) -> tuple[Change, ...]:
+        """What is so, what was decided, and what is about to be done: durable when it returns.
+
+        Returns what may be done. Whatever was given and not written down would be taken for
+        somebody else's one day, so nothing is given then; taking away needs no ledger.
+        """
+        at = self.session.now
+        modes = self.session.modes
+        ours = tuple(
+            d for d in plan.unrecorded if modes[d.assignment.entitlement.system] is Mode.ENFORCE
+        )  # where nothing was ever written, nothing is ours
+        events = [*self._found(situation), *states(replace(plan, unrecorded=ours), at, self.run)]
+        events += decided(self.session.authorised, at, self.run)
+        self._waiting += self._recall.digest.news(events)
+        if changes:
+            self._waiting += (intended(change, at, self.run) for change in changes)
+            self._write()
+        if not self.failed and not self._recall.error:
+            return tuple(changes)
+        return tuple(change for change in changes if change.removes)
+
+    def after(self, outcomes: Iterable[Outcome], outcome: str, counts: dict[str, int]) -> None:
+        at = clock.now()
+        self._waiting += (done(o.change, str(o.error or ""), at, self.run) for o in outcomes)
+        self._waiting.append(ended(at, self.run, outcome, counts.items()))
+        self._write()
+
+    def _found(self, situation: Situation) -> Iterator[Event]:
+        at, connections = self.session.now, self.session.connections
+        for event in self._recall.digest.remembered.unfinished:
+            outcome = made(event, situation.reading, connections)
+            if outcome is not None:
+                yield found(event, outcome, at, self.run)
+
+    def _write(self) -> None:
+        ledger, events = self._recall.ledger, self._waiting
+        self._waiting = []
+        if ledger is None or self._recall.error or self.failed:
+            return
+        try:
+            last = ledger.append(events)[-1]
+            self._anchor(Anchor(last.number, last.hash))
+        except LedgerError as e:
+            self.failed = True
+            click.echo(f"the ledger was not written: {printable(str(e))}", err=True)
+
+    def _anchor(self, head: Anchor) -> None:
+        configuration = self.session.loaded.configuration
+        settings = configuration.ledger if configuration else None
+        anchors = open_anchor(settings, self.root) if settings else None
+        known = anchors.read() if anchors else None
+        # One that is ahead tells of entries that are lost: a person must look before it moves.
+        if anchors is not None and (known is None or known.number < head.number):
+            anchors.write(head)

@@ -1,0 +1,47 @@
+"""What was decided about claims, as events for the ledger: with the rule, and who approved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from reconciler.model import Assignment, Event, EventKind, Principal, Proof
+from reconciler.proof.authorise import Authorised
+
+
+def decided(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
+    """Of claims that matter now or later. The principal is not looked up for this: the subject is
+    the directory's."""
+    for outcome in found.outcomes:
+        judgement, claim = outcome.judgement, outcome.claim
+        if judgement is None or outcome.proof is not Proof.PROVED or claim.window.ended(at):
+            continue
+        yield Event(
+            EventKind.DECIDED,
+            at,
+            run,
+            claim.subject.id,
+            Assignment(claim.entitlement, Principal("")),
+            until=claim.window.end,
+            path=claim.grant,
+            commit=found.grants.versions[claim.version].commit,
+            rule=judgement.rule,
+            outcome="granted",
+            approved_by=judgement.approved_by,
+            pull=judgement.pull,
+            reason="; ".join(judgement.reasons),
+        )
+    for one in found.unapproved:
+        if one.subject:
+            yield Event(
+                EventKind.DECIDED,
+                at,
+                run,
+                one.subject,
+                path=one.path,
+                commit=one.commit,
+                rule=one.rule,
+                outcome="refused",
+                pull=one.pull,
+                reason=f"{one.access}: {one.reason}",
+            )

@@ -1,0 +1,171 @@
+"""The ledger through the installed command: memory of what git cannot know, and its loss."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.sandbox.bitbucket import Holder, Place
+from reconciler.sandbox.bitbucket_cloud import User
+from reconciler.sandbox.faults import Fault, FaultKind
+from tests.e2e.company import Company, grant
+from tests.e2e.test_scenarios import ALICE, AWS, BOB, EVERYWHERE, READ, WRITE, G
+
+
+class Recorded:
+    """A company that keeps a ledger in a folder beside its access repository."""
+
+    def __init__(self, company: Company, folder: Path) -> None:
+        self.company, self.folder = company, folder
+        said = (company.root / "reconciler.yaml").read_text()
+        anchor = folder.with_name("anchor.json")
+        company.merge(
+            {
+                "reconciler.yaml": f"{said}ledger:\n  store: folder\n  path: {folder}\n"
+                f"  anchor: {{file: {anchor}}}\n"
+            },
+            at=-1,
+        )
+
+    def events(self, kind: str = "") -> list[dict[str, Any]]:
+        lines = [
+            json.loads(line)
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+            for line in path.read_text().splitlines()
+        ]
+        return [line for line in lines if kind in ("", line["kind"])]
+
+    def kinds(self) -> list[str]:
+        return [event["kind"] for event in self.events()]
+
+
+@pytest.fixture
+def recorded(company: Company, tmp_path: Path) -> Recorded:
+    recorded = Recorded(company, tmp_path / "ledger")
+    company.converge(at=-0.5)  # it begins before any grant
+    return recorded
+
+
+def test_every_change_is_intended_and_told(recorded: Recorded) -> None:
+    recorded.company.merge({G: grant(ALICE, *EVERYWHERE)})
+    recorded.company.converge()
+    assert len(recorded.events("intended")) == len(recorded.events("done")) == 6
+    kinds = recorded.kinds()
+    assert kinds.index("intended") < kinds.index("done")
+    numbers = [event["number"] for event in recorded.events()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_quiet_run_writes_only_that_it_ran(recorded: Recorded) -> None:
+    recorded.company.merge({G: grant(ALICE, *EVERYWHERE)})
+    recorded.company.converge()
+    before = len(recorded.kinds())
+    recorded.company.converge(at=0.1)
+    assert recorded.kinds()[before:] == ["run-started", "run-ended"]
+
+
+def by_hand(company: Company, login: str, role: str) -> None:
+    """Somebody gives a permission in Bitbucket, and git knows nothing of it."""
+    local: Any = company.sandbox._systems["bitbucket"]
+    holder = Holder("users", User(login).uuid)
+    local.table.put(Place("repository", "payments-api"), holder, role)
+
+
+def test_rule_22_what_was_there_before_survives_where_nothing_marks_or_dates_it(
+    recorded: Recorded,
+) -> None:
+    company = recorded.company
+    by_hand(company, "alice", "write")
+    company.merge({G: grant(ALICE, WRITE)})
+    during = company.converge()
+    assert [a["subject"] for a in during.json["already_held"]] == [ALICE]
+    assert recorded.kinds().count("already-held") == 1
+    assert company.converge(at=9).changes == []
+    assert company.gained() == {"bitbucket write alice"}
+
+
+def test_an_undeclared_permission_comes_back_when_the_one_that_replaced_it_ends(
+    recorded: Recorded,
+) -> None:
+    company = recorded.company
+    by_hand(company, "alice", "read")
+    company.merge({G: grant(ALICE, WRITE)})
+    given = company.converge()
+    assert ([c["replaces"] for c in given.json["changes"]], given.json["warnings"]) == (
+        ["read"],
+        [],
+    )
+    ended = company.converge(at=9)
+    assert [(c["action"], c["restores"]) for c in ended.json["changes"]] == [("remove", "read")]
+    assert company.gained() == {"bitbucket read alice"}
+    assert company.converge(at=10).changes == []
+
+
+def test_rule_22_what_we_removed_and_came_back_is_told_and_stays(recorded: Recorded) -> None:
+    company = recorded.company
+    company.merge({G: grant(ALICE, WRITE)})
+    company.converge()
+    company.converge(at=9)
+    by_hand(company, "alice", "write")
+    assert company.converge(at=10).changes == []
+    company.converge(at=11)
+    assert recorded.kinds().count("came-back") == 1
+    assert company.gained() == {"bitbucket write alice"}
+
+
+def test_a_crash_between_intent_and_outcome_is_found_out(recorded: Recorded) -> None:
+    company = recorded.company
+    company.merge({G: grant(ALICE, WRITE)})
+    with company.started("apply", when="PUT */permissions-config/*") as process:
+        process.kill()
+    assert recorded.kinds()[-1] == "intended"
+    company.converge(at=0.1)
+    [found] = recorded.events("found")
+    assert found["outcome"] in ("made", "not-made")
+    assert company.gained() == {"bitbucket write alice"}
+    company.converge(at=9)
+    assert company.gained() == set()
+
+
+def test_rule_15_a_lost_ledger_costs_memory_and_no_access(recorded: Recorded) -> None:
+    company = recorded.company
+    company.merge({G: grant(ALICE, AWS, WRITE), "grants/b.yaml": grant(BOB, READ)})
+    company.converge()
+    shutil.rmtree(recorded.folder)
+    lost = company.run("apply", at=1)
+    assert lost.code == 0
+    assert "the ledger lost entries" in lost.out
+    assert recorded.kinds().count("ledger-lost") == 1
+    assert "the ledger lost entries" not in company.run("apply", at=1.1).out
+    assert len(company.gained()) == 3
+    company.converge(at=9)
+    assert (company.gained(), company.lost()) == (set(), set())
+
+
+def test_without_a_ledger_that_can_be_written_nothing_is_given_and_all_is_taken(
+    recorded: Recorded,
+) -> None:
+    company = recorded.company
+    company.merge({G: grant(ALICE, WRITE, end="duration: 1h")})
+    company.converge()
+    company.merge({"grants/b.yaml": grant(BOB, WRITE)}, at=1)
+    for file in recorded.folder.rglob("*"):
+        if file.is_file():
+            file.write_text("{}\n")
+    done = company.apply(at=2)
+    assert done.code == 1
+    assert [o["action"] for o in done.json["outcomes"]] == ["remove"]
+    assert company.gained() == set()
+
+
+def test_a_refusal_by_the_system_is_written_down_with_its_words(recorded: Recorded) -> None:
+    company = recorded.company
+    company.merge({G: grant(ALICE, WRITE)})
+    company.sandbox.arm(Fault("bitbucket", "PUT *", FaultKind.STATUS, status=402, times=1))
+    assert company.apply().code == 1
+    assert "402" in recorded.events("done")[-1]["error"]
