@@ -15,7 +15,7 @@ _UNSHOWN = "\ufffd"
 _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_BREAKS = re.compile(r"[ \t]*[\r\n]+[ \t]*|\t")
+_BREAKS = re.compile(r"[\t\r\n]+")
 
 # Secrets whose looks leave no doubt: these are taken out of names as well. Each is told by a
 # prefix, so that no pattern is tried at every character.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciler.ledger import chain
+from reconciler.ledger.base import Taken
 from reconciler.model import Action, Assignment, Entitlement, Entry, Event, EventKind, Principal
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -47,3 +48,23 @@ def batches(sizes: Sequence[int], run: str = "run-1") -> list[tuple[int, bytes]]
         last = made[-1]
         found.append((number, chain.written(made)))
     return found
+
+
+class Shelf:
+    """A store that hands out what it is given."""
+
+    where = "a shelf"
+
+    def __init__(self, batches: Sequence[tuple[int, bytes]] = ()) -> None:
+        self.held = dict(batches)
+
+    def last(self) -> int:
+        return max(self.held, default=0)
+
+    def batches(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        yield from ((n, self.held[n]) for n in sorted(self.held) if n > after)
+
+    def put(self, number: int, data: bytes) -> None:
+        if number in self.held:
+            raise Taken(f"batch {number} is there already")
+        self.held[number] = data

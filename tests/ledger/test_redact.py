@@ -134,3 +134,9 @@ def test_nothing_steers_the_terminal_of_who_reads_it() -> None:
         == "\ufffd[31mred\ufffd[0m next one\ufffd\ufffd"
     )
     assert name("a\nb\x00") == "a\ufffdb\ufffd"
+
+
+def test_a_long_text_costs_no_more_than_its_length() -> None:
+    """Quadratic patterns would take minutes."""
+    for part in ("secret= ", "token ", "a://", "-----BEGIN PRIVATE KEY", "eyJaaaaaaaaa.", " ", "="):
+        clean("secret=" + part * (500_000 // len(part)))
