@@ -20,6 +20,7 @@ BENCHES = {
     "history": "bench.history",
     "planning": "bench.planning",
     "policy": "bench.policy",
+    "ledger": "bench.ledger",
     "calls": "bench.calls",
 }
 
