@@ -3,14 +3,13 @@ and only where that person has something."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from reconciler.cli import clock, options, people
+from reconciler.cli import clock, ledgers, options, people
 from reconciler.cli.session import FAILED, Session
 from reconciler.engine.connections import Connections
 from reconciler.engine.identify import canonical
@@ -18,7 +17,6 @@ from reconciler.engine.observe import Progress
 from reconciler.engine.situation import Situation, look
 from reconciler.errors import ProviderError, UnknownPrincipal
 from reconciler.ledger.base import LedgerError
-from reconciler.ledger.index import Index, file_in
 from reconciler.ledger.query import Question, entries
 from reconciler.model import (
     Assignment,
@@ -38,7 +36,6 @@ from reconciler.planning.status import status
 from reconciler.planning.timeline import Directory
 from reconciler.proof.basis import bases
 from reconciler.render import explained as render
-from reconciler.repository import cache
 from reconciler.repository.words import printable
 
 
@@ -93,16 +90,12 @@ class _Ledger:
     def of(self, who: str) -> tuple[Event, ...]:
         if self._ledger is None:
             return ()
-        file = file_in(cache.folder(os.environ), self._root, self._ledger.where)
-        index = Index(file, self._ledger)
         try:
-            index.follow()
-            return tuple(e.event for e in entries(index, Question(person=who)))
+            with ledgers.index(self._ledger, self._root) as index:
+                return tuple(e.event for e in entries(index, Question(person=who)))
         except LedgerError as e:
             click.echo(f"note: the ledger tells nothing: {printable(str(e))}", err=True)
             return ()
-        finally:
-            index.close()
 
 
 class _Asked:

@@ -8,15 +8,27 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import clock, options, people
-from reconciler.cli.session import Session
+from reconciler.cli import clock, ledgers, options, people
+from reconciler.cli.session import FAILED, Session, proved
+from reconciler.ledger.base import LedgerError
+from reconciler.ledger.query_held import held_at
 from reconciler.model import Assignment, Claim, Plan, Proof
 from reconciler.planning.basis import Named, named
-from reconciler.planning.status import Filter, Line, foretold, status
+from reconciler.planning.between import Recorded, spells
+from reconciler.planning.status import (
+    Filter,
+    Line,
+    declared_then,
+    foretold,
+    held_then,
+    status,
+)
 from reconciler.policy import globs
 from reconciler.proof.basis import bases
 from reconciler.render import as_text
 from reconciler.render import status as render
+from reconciler.render.words import moment, printable
+from reconciler.repository import Loaded
 
 
 @click.command("status", epilog="Example: reconciler status --subject alice@example.com")
@@ -56,6 +68,8 @@ def command(
         late,
         every,
     )
+    if at is not None and at < now:
+        return _past(repo, only, now, at, asked, style, plain=no_color)
     with options.progress(plain=no_color) as progress:
         session = Session.open(repo, only, at or now, progress)
         situation = session.remembering(session.look(progress))
@@ -82,6 +96,49 @@ def _unproved(session: Session, pairs: Iterable[tuple[Assignment, Claim]]) -> tu
         if basis.proof is not Proof.PROVED
     )
     return named(found, pairs)
+
+
+def _past(
+    repo: Path,
+    only: tuple[str, ...],
+    now: datetime,
+    at: datetime,
+    asked: Filter,
+    style: str,
+    *,
+    plain: bool,
+) -> int:
+    """By the ledger, which tells what was done; before it began, or without one, by git and its
+    proof, which tell what was declared. No system is asked: none tells of the past."""
+    with options.progress(plain=plain) as progress:
+        loaded, found = proved(repo, now, progress, horizon=at)
+    held, note = _recorded(loaded, repo, at)
+    lines = declared_then(spells(found.claims), at) if held is None else held_then(held, at)
+    chosen = tuple(
+        line
+        for line in lines
+        if asked(line) and (not only or line.assignment.entitlement.system in only)
+    )
+    plan = Plan(at, unknown=found.unknown, notices=(*found.notices, note))
+    _print(chosen, plan, style, late=asked.late, plain=plain)
+    return FAILED if found.unknown else 0
+
+
+def _recorded(loaded: Loaded, repo: Path, at: datetime) -> tuple[tuple[Recorded, ...] | None, str]:
+    """None where the ledger says nothing of that time; and what must be known of the answer."""
+    declared = "this is what git declared and its proof approved, not what the systems really held"
+    try:
+        ledger = ledgers.opened(loaded, repo)
+        first = next(iter(ledger.entries()), None) if ledger is not None else None
+        if ledger is None or first is None:
+            return None, f"no ledger is kept: {declared}"
+        if first.event.at > at:
+            return None, f"the ledger begins at {moment(first.event.at)}, after that: {declared}"
+        with ledgers.index(ledger, repo) as index:
+            found = tuple(ledgers.recorded(one) for one in held_at(index, at))
+    except LedgerError as e:
+        return None, f"the ledger tells nothing ({printable(str(e))}): {declared}"
+    return found, "by the ledger: what the reconciler did, and not what others gave"
 
 
 def _print(lines: tuple[Line, ...], plan: Plan, style: str, *, late: bool, plain: bool) -> None:

@@ -15,9 +15,11 @@ from reconciler.model import (
     Declaration,
     Observed,
     Plan,
+    Principal,
     Proof,
 )
 from reconciler.planning.basis import Named
+from reconciler.planning.between import Recorded, Spell
 from reconciler.planning.ownership import Can
 
 
@@ -33,9 +35,12 @@ class State(StrEnum):
     HELD = "held"  # ours and undeclared; a guard keeps it
     BLOCKED = "held back"  # declared, and a guard keeps it from being given
     FOREIGN = "foreign"
+    DECLARED = "declared"  # at a moment of the past, of which nothing tells what was live
+    HELD_THEN = "held then"  # at a moment of the past, by what the ledger says was done
 
 
-GIVEN = frozenset({State.ACTIVE, State.CHANGING, State.ALREADY_HELD})
+PAST = frozenset({State.DECLARED, State.HELD_THEN})
+GIVEN = frozenset({State.ACTIVE, State.CHANGING, State.ALREADY_HELD}) | PAST
 TO_COME = frozenset({State.PENDING, State.UPCOMING})
 OVERDUE = frozenset({State.LEFTOVER, State.HELD})
 
@@ -221,6 +226,51 @@ def foretold(lines: Iterable[Line], at: datetime) -> tuple[Line, ...]:
             line = replace(line, state=State.ACTIVE)
         found.append(line)
     return tuple(found)
+
+
+def declared_then(found: Iterable[Spell], at: datetime) -> tuple[Line, ...]:
+    """By git and its proof alone: the principals are the names by which they would be looked for."""
+    return tuple(
+        Line(
+            Assignment(spell.entitlement, Principal("", spell.account or spell.subject)),
+            spell.subject,
+            State.DECLARED,
+            spell.start,
+            spell.end,
+            grants=spell.grants,
+        )
+        for spell in found
+        if spell.contains(at)
+    )
+
+
+def held_then(found: Iterable[Recorded], at: datetime) -> tuple[Line, ...]:
+    """By the ledger: what was done, and not undone until `at`."""
+    return tuple(_held_then(one, at) for one in found)
+
+
+def _held_then(one: Recorded, at: datetime) -> Line:
+    over = one.ours and one.until is not None and one.until <= at
+    line = Line(
+        one.assignment,
+        one.subject,
+        State.HELD_THEN if one.ours else State.ALREADY_HELD,
+        one.since,
+        one.until,
+        one.native_expiry,
+        one.grants,
+        by(one),
+    )
+    if not over or one.until is None:
+        return line
+    return replace(line, state=State.LEFTOVER, ended=one.until, late=at - one.until)
+
+
+def by(one: Recorded) -> str:
+    """The decision behind it, in a few words."""
+    rule = f"rule `{one.rule}`" if one.rule else ""
+    people = f"approved by {', '.join(one.approved_by)}" if one.approved_by else ""
+    return ", ".join(filter(None, (rule, people, one.pull)))
 
 
 _LASTING = frozenset({"protected", "own-access", "last-admin"})  # guards that no run gets past

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from reconciler.model import Event, Observed, Plan, Proof
+from reconciler.model import Event, EventKind, Observed, Plan, Proof
 from reconciler.planning.basis import Basis
 from reconciler.planning.explain import Answer, Holds, Next, Row, Turn
 from reconciler.render import as_json, as_text
@@ -63,7 +63,8 @@ def _lines(answer: Answer) -> Iterator[tuple[str, str]]:
             yield "", f"do: {coming.fix}"
     if answer.holds is Holds.HAS_NOT and not answer.coming and not answer.bases:
         yield "next", "nothing: nobody asked for it; `reconciler request` asks"
-    shown = answer.events[-_FEW:]
+    last = answer.events[-1:]
+    shown = [e for e in answer.events if e.kind is not EventKind.INTENDED or e in last][-_FEW:]
     for title, event in zip(("done", *[""] * len(shown)), shown, strict=False):
         yield title, _event(event)
 
@@ -91,7 +92,7 @@ def _proof(basis: Basis) -> Iterator[str]:
         case Proof.REFUSED:
             yield f"not approved{by}: {'; '.join(basis.refusal)}"
         case Proof.PROVED if not basis.judged:
-            yield "believed without proof: it came before proof was asked for, or is long over"
+            yield "believed without proof: none was asked for when it came, or it is long over"
         case Proof.PROVED:
             yield f"permitted{by}, {_approved(basis)}"
     if basis.pull:

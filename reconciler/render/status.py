@@ -25,7 +25,16 @@ STATES = {
     State.BLOCKED: "yellow",
     State.FOREIGN: "magenta",
 }
-_SPEAKS = frozenset({State.WAITING, State.NOT_APPROVED, State.BLOCKED, State.HELD, State.LEFTOVER})
+_SPEAKS = frozenset(
+    {
+        State.WAITING,
+        State.NOT_APPROVED,
+        State.BLOCKED,
+        State.HELD,
+        State.LEFTOVER,
+        State.HELD_THEN,
+    }
+)
 
 
 def text(lines: Sequence[Line], console: Console) -> None:

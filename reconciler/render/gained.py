@@ -1,0 +1,141 @@
+"""Who gained and lost what, for people and as JSON by schemas/diff.schema.json. Decides nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+
+from reconciler.model import Unknown
+from reconciler.planning.between import Recorded, Spell, Turn, Turned
+from reconciler.planning.status import by
+from reconciler.render import as_json
+from reconciler.render.as_text import narrow, safe, stacked, table
+from reconciler.render.words import brief, cut, moment
+
+_SIGNS = {
+    Turn.GAINED: "[green]+ gained[/]",
+    Turn.LOST: "[red]- lost[/]",
+    Turn.PASSED: "[yellow]± came and went[/]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`declared` is by git and its proof; `done` by the ledger, None where there is none or, with an
+    `error`, where it could not be read."""
+
+    earlier: datetime
+    later: datetime
+    declared: tuple[Turned, ...]
+    done: tuple[tuple[Turn, Recorded], ...] | None = None
+    error: str = ""
+    unknown: tuple[Unknown, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def text(told: Told, console: Console) -> None:
+    for notice in told.notices:
+        console.print(f"[bold yellow]! {safe(notice)}[/]")
+    console.print(f"[bold]From {moment(told.earlier)} to {moment(told.later)}[/]")
+    console.print("Declared in git, and approved", style="bold")
+    _rows([_declared(one) for one in told.declared], console)
+    if told.done is not None:
+        console.print("Done, by the ledger", style="bold")
+        _rows([_done(turn, one) for turn, one in told.done], console)
+    elif told.error:
+        console.print(f"[red]The ledger tells nothing: {safe(brief(told.error))}[/]")
+    else:
+        console.print("No ledger is kept, so nothing tells what was really done.", style="dim")
+    for unknown in told.unknown:
+        console.print(f"[red]{safe(unknown.where)}: {safe(brief(unknown.error))}[/]")
+    console.print(f"[bold]Declared:[/] {_counts(one.turn for one in told.declared)}.")
+
+
+def _rows(rows: list[tuple[str, ...]], console: Console) -> None:
+    if not rows:
+        console.print("  nothing")
+    else:
+        console.print(stacked(rows, 3) if narrow(console) else table(rows))
+
+
+def _declared(one: Turned) -> tuple[str, ...]:
+    spell = one.spell
+    end = f"to {moment(spell.end)} ({spell.cause})" if spell.end else "on, without an end"
+    e = spell.entitlement
+    places = (spell.subject, cut(e.role), e.resource, e.system)
+    times = f"from {moment(spell.start)} {end}"
+    return (_SIGNS[one.turn], *map(safe, (*places, times, ", ".join(spell.grants))))
+
+
+def _done(turn: Turn, one: Recorded) -> tuple[str, ...]:
+    e = one.assignment.entitlement
+    places = (one.subject or str(one.assignment.principal), cut(e.role), e.resource, e.system)
+    return (_SIGNS[turn], *map(safe, (*places, _since(one), _why(one))))
+
+
+def _since(one: Recorded) -> str:
+    until = f", until {moment(one.until)}" if one.until else ""
+    before = "" if one.ours else " (already held, not by us)"
+    return f"since {moment(one.since)}{until}{before}"
+
+
+def _why(one: Recorded) -> str:
+    return ", ".join(filter(None, (*one.grants, by(one))))
+
+
+def _counts(turns: Iterable[Turn]) -> str:
+    counts = Counter(turns)
+    return ", ".join(f"{counts[turn]} {turn}" for turn in Turn)
+
+
+def document(told: Told) -> str:
+    done = None if told.done is None else [_recorded(turn, one) for turn, one in told.done]
+    return as_json.dumped(
+        {
+            "from": as_json.instant(told.earlier),
+            "to": as_json.instant(told.later),
+            "declared": [_spell(one.turn, one.spell) for one in told.declared],
+            "done": done,
+            "ledger_error": told.error or None,
+            "unknown": [as_json.unknown(one) for one in told.unknown],
+            "notices": list(told.notices),
+        }
+    )
+
+
+def _spell(turn: Turn, spell: Spell) -> dict[str, Any]:
+    e = spell.entitlement
+    return {
+        "turn": turn.value,
+        "subject": spell.subject,
+        "system": e.system,
+        "kind": e.kind,
+        "resource": e.resource,
+        "role": e.role,
+        "account": spell.account or None,
+        "start": as_json.instant(spell.start),
+        "end": as_json.instant(spell.end),
+        "ends_as": spell.cause.value,
+        "grants": list(spell.grants),
+    }
+
+
+def _recorded(turn: Turn, one: Recorded) -> dict[str, Any]:
+    return {
+        "turn": turn.value,
+        **as_json.assignment(one.assignment),
+        "subject": one.subject or None,
+        "since": as_json.instant(one.since),
+        "until": as_json.instant(one.until),
+        "native_expiry": one.native_expiry,
+        "ours": one.ours,
+        "grants": list(one.grants),
+        "rule": one.rule or None,
+        "approved_by": list(one.approved_by),
+        "pull": one.pull or None,
+    }
