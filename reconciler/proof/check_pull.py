@@ -84,8 +84,8 @@ def still_open(
     if found.merged_at is not None:
         raise NotThisOne(f"{found.url} is merged already; check one that is open")
     if found.head != head:
-        what = f"{found.url} is at {found.head[:12]} by now, and {head[:12]} is what was fetched"
-        raise NotThisOne(f"{what}; fetch it again")
+        what = f"{found.url} is at {found.head[:12]}, and {head[:12]} is what was to be judged"
+        raise NotThisOne(f"{what}; fetch its branch and name it: --head origin/BRANCH")
     return found
 
 

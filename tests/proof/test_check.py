@@ -392,7 +392,7 @@ def test_a_head_that_moved_since_is_not_judged(town: Town) -> None:
     town.push("alice", {B: asks("bob")}, "copy", onto=town.branch_of(number))
     forge = Forge(town.reader, town.memory)
     main = base(town.root, "main", town.at, forge, None, ask=True)
-    with pytest.raises(InputError, match="fetch it again"):
+    with pytest.raises(InputError, match="name it: --head origin/BRANCH"):
         check(town.root, main, "copy", town.at, number)
 
 

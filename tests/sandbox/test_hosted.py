@@ -43,10 +43,10 @@ def git(running: Running, *words: str) -> None:
     subprocess.run([*command, *words], check=True, capture_output=True)
 
 
-def asks(running: Running, who: str) -> int:
+def asks(running: Running, who: str, file_of: str = "") -> int:
     """A pull request for a grant, from a branch that was pushed."""
     git(running, "switch", "-q", "-c", who, "origin/main")
-    file = running.access / "grants" / "payments" / f"{who}.yaml"
+    file = running.access / "grants" / "payments" / f"{file_of or who}.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(GRANT.format(who=who))
     git(running, "add", "-A")
@@ -97,8 +97,21 @@ def test_a_slip_is_told_with_what_to_write(hosted: Running) -> None:
         hosted.control.pulls(do="approve", number="1", login="mallory")
     with pytest.raises(InputError, match="nobody here is 'mallory'"):
         hosted.control.token_of("mallory")
-    with pytest.raises(InputError, match="the local GitHub says no"):
+    with pytest.raises(InputError, match="there is no pull request 99; there is "):
         hosted.control.pulls(do="approve", number="99", login="carol")
+    number = str(asks(hosted, "frank"))
+    with pytest.raises(InputError, match="Can not approve your own pull request"):
+        hosted.control.pulls(do="approve", number=number, login="frank")
+    hosted.control.pulls(do="merge", number=number, login="frank")
+    with pytest.raises(InputError, match="not mergeable: it is merged already"):
+        hosted.control.pulls(do="merge", number=number, login="frank")
+
+
+def test_a_conflict_is_told_as_one(hosted: Running) -> None:
+    first, second = asks(hosted, "erin"), asks(hosted, "grace", "erin")
+    hosted.control.pulls(do="merge", number=str(first), login="frank")
+    with pytest.raises(InputError, match="its branch conflicts with main; merge main into it"):
+        hosted.control.pulls(do="merge", number=str(second), login="frank")
 
 
 def test_everybody_has_a_token_of_his_own(hosted: Running) -> None:

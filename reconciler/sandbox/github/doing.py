@@ -11,6 +11,7 @@ from reconciler.sandbox.github.hub import Hub
 from reconciler.sandbox.github.state import Pull, Refusal
 
 METHODS = ("merge", "squash", "rebase")
+_UNMERGEABLE = 405
 
 
 def did(hub: Hub, asked: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -20,6 +21,8 @@ def did(hub: Hub, asked: Mapping[str, str]) -> list[dict[str, Any]]:
         login = asked.get("login", "")
         if login:
             _known(hub, login)
+        if number:
+            _opened(hub, number)
         match asked.get("do"):
             case "open":
                 number = hub.open_pull(login, asked["branch"], asked["title"])
@@ -33,7 +36,12 @@ def did(hub: Hub, asked: Mapping[str, str]) -> list[dict[str, Any]]:
                 hub.notice()
             case other:
                 raise InputError(f"{other!r} is nothing that is done to a pull request")
-    except (Refusal, GitRefused, KeyError, ValueError) as e:
+    except Refusal as e:
+        what = e.detail or e.message
+        if number and e.status == _UNMERGEABLE:
+            what += _why_unmergeable(hub.pulls[number])
+        raise InputError(f"the local GitHub says no: {what}") from e
+    except (GitRefused, KeyError, ValueError) as e:
         raise InputError(f"the local GitHub says no: {e}") from e
     shown = [hub.pulls[number]] if number else list(hub.pulls.values())
     return [_shown(pull) for pull in shown]
@@ -49,6 +57,18 @@ def _known(hub: Hub, login: str) -> str:
         known = ", ".join(sorted(u for u, one in hub.users.items() if one.kind == "User"))
         raise InputError(f"nobody here is {login!r}; write one of {known}")
     return login
+
+
+def _opened(hub: Hub, number: int) -> None:
+    if number not in hub.pulls:
+        known = ", ".join(map(str, hub.pulls)) or "none yet: push a branch, and open one"
+        raise InputError(f"there is no pull request {number}; there is {known}")
+
+
+def _why_unmergeable(pull: Pull) -> str:
+    if pull.state != "OPEN":
+        return f": it is {pull.state.lower()} already"
+    return f": its branch conflicts with {pull.base}; merge {pull.base} into it, and push it again"
 
 
 def _shown(pull: Pull) -> dict[str, Any]:
