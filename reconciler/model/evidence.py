@@ -98,7 +98,11 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Every merged pull request of our branch that brought `commit` in; none for a direct push."""
+    """Every merged pull request of our branch that brought `commit` in; none for a direct push.
+
+    `untold` says why the forge will never tell everything about one: it proves nothing then.
+    """
 
     commit: str
     pulls: tuple[PullRequest, ...] = field(default=())
+    untold: str = ""

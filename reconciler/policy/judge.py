@@ -125,6 +125,9 @@ def _best(
     evidence: Evidence, path: str, rule: str, weigh: Callable[[PullRequest], Judgement]
 ) -> Judgement:
     """Of several pull requests that brought the same commit in, the one that proves most."""
+    if evidence.untold:
+        fix = f"take {path} out, and bring it in by a pull request that the forge tells whole"
+        return Judgement(Verdict.REFUSED, rule, (evidence.untold,), fix)
     if not evidence.pulls:
         reason = f"commit {evidence.commit[:10]} came by a direct push, without a pull request"
         fix = f"take {path} out, and bring it in by a pull request that is approved"

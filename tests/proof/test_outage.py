@@ -209,3 +209,21 @@ def test_one_grant_that_cannot_be_told_holds_up_no_other(town: Town) -> None:
     assert (seen.held, seen.waiting) == ({"bob write"}, {"alice write"})
     assert seen.refused == {"grants/c.yaml"}
     assert mail("alice") not in {one.subject for one in seen.unapproved}
+
+
+def test_what_the_forge_will_never_tell_proves_nothing_and_stops_nobody_else(town: Town) -> None:
+    """Else whoever merges one pull request of 251 commits makes everybody wait for ever."""
+    town.begin()
+    number = town.propose("alice", {POLICY: RULES.replace("leads", "oncall") + CHANGES})
+    branch, bare = town.branch_of(number), town.github.bare
+    tip, who = bare.tip(branch), town.github.users["alice"].ident
+    tree = bare.run("rev-parse", f"{tip}^{{tree}}")
+    for n in range(251):
+        tip = bare.commit(tree, (tip,), f"{n}", who, who, town.github.now())
+    town.github.point("alice", branch, tip)
+    town.approve(number, "frank")
+    town.merge(number)
+    town.pull("alice", {A: asks()}, "carol")
+    seen = town.run()
+    assert (seen.held, seen.waiting, seen.unknown) == ({"alice write"}, set(), "")
+    assert "of which GitHub tells 250" in seen.why(POLICY)

@@ -34,10 +34,15 @@ fragment ReviewFacts on PullRequestReview {{ id state submittedAt author {{ ...W
 fragment EventFacts on PullRequestTimelineItems {{
   __typename
   ... on HeadRefForcePushedEvent {{ createdAt actor {{ ...Who }} }}
+  ... on BaseRefChangedEvent {{ createdAt }}
+  ... on AutomaticBaseChangeSucceededEvent {{ createdAt }}
   ... on ReviewDismissedEvent {{ createdAt previousReviewState review {{ id }} }}
 }}
 """
-_EVENT_TYPES = "itemTypes: [HEAD_REF_FORCE_PUSHED_EVENT, REVIEW_DISMISSED_EVENT]"
+_EVENT_TYPES = (
+    "itemTypes: [HEAD_REF_FORCE_PUSHED_EVENT, REVIEW_DISMISSED_EVENT, BASE_REF_CHANGED_EVENT, "
+    "AUTOMATIC_BASE_CHANGE_SUCCEEDED_EVENT]"
+)
 _REPOSITORY = "repository(owner: $owner, name: $name, followRenames: false)"
 _USED = {  # fragments, each with those that it needs
     "Who": (), "Git": ("Who",), "PullFacts": ("Who",), "CommitFacts": ("Git",),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
 
-from reconciler.forge.github.nodes import Dismissal, ForcePush, SeenPull, SeenReview
+from reconciler.forge.github.nodes import BaseChange, Dismissal, ForcePush, SeenPull, SeenReview
 from reconciler.model import Account, PullRequest, Review, Word
 
 _WORDS = {"APPROVED": Word.APPROVED, "CHANGES_REQUESTED": Word.CHANGES_REQUESTED}
@@ -46,7 +48,16 @@ def _reviews(pull: SeenPull) -> tuple[Review, ...]:
     events = pull.events.rows
     dismissals = {event.review: event for event in events if isinstance(event, Dismissal)}
     words = (word for review in pull.reviews.rows for word in _words(review, pull, dismissals))
-    return tuple(sorted(words, key=lambda word: word.at))
+    moved = max((event.at for event in events if isinstance(event, BaseChange)), default=None)
+    here = words if True else (_here(word, moved) for word in words)
+    return tuple(sorted(here, key=lambda word: word.at))
+
+
+def _here(review: Review, moved: datetime) -> Review:
+    """What was approved for another branch was shown against that one, whose files it may have had
+    already: nobody saw what it brings to ours."""
+    before = review.word is Word.APPROVED and review.at <= moved
+    return replace(review, word=Word.DISMISSED) if before else review
 
 
 def _words(

@@ -15,6 +15,7 @@ from reconciler.model import Account, Content
 
 T = TypeVar("T")
 
+_BASE_CHANGES = ("BaseRefChangedEvent", "AutomaticBaseChangeSucceededEvent")
 _WEB_FLOW = "web-flow"  # commits what is edited or merged in the browser
 _NO_REPLY = "noreply@github.com"  # its address
 
@@ -66,7 +67,14 @@ class Dismissal:
     review: str
 
 
-Event = ForcePush | Dismissal
+@dataclass(frozen=True, slots=True)
+class BaseChange:
+    """From then on it was for another branch."""
+
+    at: datetime
+
+
+Event = ForcePush | Dismissal | BaseChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +169,8 @@ def events(node: Any) -> Page[Event]:
         at = time(each["createdAt"])
         if each["__typename"] == "HeadRefForcePushedEvent":
             return ForcePush(at, actor(each["actor"]))
+        if each["__typename"] in _BASE_CHANGES:
+            return BaseChange(at)
         review = each["review"]
         return Dismissal(at, str(each["previousReviewState"]), str(review["id"]) if review else "")
 

@@ -55,7 +55,10 @@ class GithubReader:
             try:
                 whole = [rest.of(p, files) for p in self._all(wants[0].commit, pulls, files)]
             except Untold as e:
-                untold.append(e)
+                if e.ever:
+                    yield from ((w, Evidence(w.commit, untold=e.cause)) for w in wants)
+                else:
+                    untold.append(e)
                 continue
             ours = tuple(map(pull_request, sorted(whole, key=lambda pull: pull.number)))
             for want in wants:

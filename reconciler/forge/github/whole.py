@@ -18,8 +18,15 @@ from reconciler.model import Account, Content
 T = TypeVar("T")
 
 
+MOST_COMMITS = 250  # of a pull request that GitHub lists; it counts the others
+
+
 class Untold(ForgeError):
-    """GitHub does not tell everything about this one, now or later."""
+    """GitHub does not tell everything about this one. `ever`: nor will it later."""
+
+    def __init__(self, action: str, cause: str, ever: bool) -> None:
+        super().__init__(action, cause)
+        self.ever = ever
 
 
 def is_whole(pull: SeenPull) -> bool:
@@ -36,6 +43,7 @@ def told(action: str, rows: str, page: Page[T]) -> None:
             action,
             f"it has {page.total} {rows}, of which GitHub tells {len(page.rows)}: what the others "
             "say cannot be known; have the same change merged in a smaller pull request",
+            ever=rows == "commits" and len(page.rows) >= MOST_COMMITS,
         )
 
 
