@@ -9,12 +9,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
 
 from reconciler.model import Window
 from reconciler.model.checked import AccessChange, Answer, Checked, Ruled, Step
 from reconciler.render.as_json import instant
 from reconciler.render.as_markdown import cell
+from reconciler.render.as_text import narrow, stacked, table
 from reconciler.render.checked_words import (
     MARKS,
     SIGNS,
@@ -72,13 +72,11 @@ def _access(checked: Checked, console: Console) -> None:
     if not found:
         console.print("It changes nobody's access.")
         return
-    table = Table(
-        *(Column(header, overflow="fold") for header in _HEADERS), box=None, padding=(0, 2, 0, 0)
-    )
-    for row, cells in zip(rows(checked), found, strict=True):
-        colour = _STEPS.get(row.step, "cyan")
-        table.add_row(f"[{colour}]{cells[0]}[/]", *map(_safe, cells[1:]))
-    console.print(table)
+    lines = [
+        (f"[{_STEPS.get(row.step, 'cyan')}]{cells[0]}[/]", *map(_safe, cells[1:]))
+        for row, cells in zip(rows(checked), found, strict=True)
+    ]
+    console.print(stacked(lines, 3) if narrow(console) else table(lines, _HEADERS))
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -295,6 +295,14 @@ def test_what_comes_from_outside_does_nothing_in_a_terminal() -> None:
     assert "\x1b" not in out.getvalue()
 
 
+def test_a_narrow_terminal_gets_no_table_that_folds_in_the_middle_of_names() -> None:
+    out = io.StringIO()
+    one = replace(everything(), changes=(change(account="{u-1}"),))
+    render.text(one, Console(file=out, width=60))
+    first = next(line for line in out.getvalue().splitlines() if line.startswith("+ added"))
+    assert first == "+ added  alice@example.com as {u-1}  write"
+
+
 def test_everything_as_json_follows_its_schema() -> None:
     jsonschema.validate(json.loads(render.as_json(everything())), SCHEMA)
     jsonschema.validate(json.loads(render.as_json(Checked("0" * 40, "1" * 40, CHECKED))), SCHEMA)
