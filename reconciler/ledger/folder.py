@@ -78,7 +78,8 @@ class FolderStore:
                 os.fsync(file.fileno())
             os.link(name, target)
         finally:
-            os.unlink(name)
+            with suppress(OSError):  # a hidden file that stays does no harm
+                os.unlink(name)
         _sync(target.parent)
 
     def _folders(self) -> list[str]:
