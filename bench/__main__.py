@@ -20,6 +20,7 @@ BENCHES = {
     "history": "bench.history",
     "planning": "bench.planning",
     "policy": "bench.policy",
+    "proof": "bench.proof",
     "ledger": "bench.ledger",
     "calls": "bench.calls",
 }
