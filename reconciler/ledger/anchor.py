@@ -18,6 +18,7 @@ from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.git import REMOTE, Git
 
 _TAGS = "refs/tags/ledger/"
+_SIGNATURE = "\n-----BEGIN "
 
 
 class AnchorStore(Protocol):
@@ -106,7 +107,11 @@ class TagAnchor:
         blob = git.ask("hash-object", "-w", "--stdin", given=_written(anchor))
         tag = f"ledger/{anchor.number}"
         message = f"Ledger, entry {anchor.number}"
-        if refusal := git.refusal("tag", "--sign", "-m", message, tag, blob):
+        refusal = git.refusal("tag", "--sign", "-m", message, tag, blob)
+        if not refusal and _SIGNATURE not in git.ask("cat-file", "tag", tag):
+            git.ask("update-ref", "-d", f"refs/tags/{tag}")  # git 2.39 does that without a word
+            refusal = "git made it without a signature"
+        if refusal:
             fix = "set `user.signingkey` (and `gpg.format ssh` for an SSH key)"
             raise LedgerError(f"cannot sign the tag {tag}: {refusal}; {fix}")
         if git.has_remote():

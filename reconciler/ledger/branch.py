@@ -52,11 +52,13 @@ class BranchStore:
                 self._seen = None
                 raise Taken(f"{self.where} has a batch {number} already: another run was first")
             commit = self._commit(tip, number, data)
-            if self._moved(tip, commit):
+            refusal = self._moved(tip, commit)
+            if not refusal:
                 self._seen = commit
                 return
             tip = self._look()
-        raise LedgerError(f"{self.where} moves on all the time; run again when fewer others write")
+        fix = "run again when fewer others write; a lock that a killed git left can be deleted"
+        raise LedgerError(f"cannot write {self.where}: {refusal}; {fix}")
 
     def _look(self) -> str:
         """The tip of the branch now, with its objects here; "" for no branch."""
@@ -81,8 +83,8 @@ class BranchStore:
         if tip:
             self._git.says("update-ref", f"refs/remotes/{REMOTE}/{self._branch}", tip)
 
-    def _moved(self, tip: str, commit: str) -> bool:
-        """Whether the branch is at `commit` now; False when another writer was quicker."""
+    def _moved(self, tip: str, commit: str) -> str:
+        """ "" when the branch is at `commit` now; what git said when another writer was quicker."""
         if not self._git.has_remote():
             refusal = self._git.refusal("update-ref", self._ref, commit, tip)
             now = self._git.says("rev-parse", "--verify", "--quiet", self._ref) or ""
@@ -94,13 +96,13 @@ class BranchStore:
             now = self._there() if refusal else commit
         if now == commit:
             self._note(commit)
-            return True
+            return ""
         if now == tip:
             if not any(word in refusal.lower() for word in _LOCKED):
                 fix = "let this run push to that branch (`contents: write`), past its protection"
                 raise LedgerError(f"cannot write {self.where}: {refusal}; {fix}")
             time.sleep(_PAUSE)
-        return False
+        return refusal
 
     def _commit(self, tip: str, number: int, data: bytes) -> str:
         """The next one. Its message is unlike every other, so that no two writers make the same."""
