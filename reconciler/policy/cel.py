@@ -10,13 +10,14 @@ whoever compares times or lengths catches it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from reconciler.policy.case import Case, ResourceFacts, SubjectFacts
+from reconciler.policy.words import listed
 
 _NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _TIME, _LENGTH = ".google.protobuf.Timestamp", ".google.protobuf.Duration"
@@ -33,6 +34,7 @@ _INPUTS = {
     "resource": {"owner": "text", "tags": "pairs", "classification": "text"},
 }  # fmt: skip
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
+_STRUCT = re.compile(r"struct 'acc\.(\w+)'")
 _CODE = re.compile(r"^[A-Z_]+: ")
 
 
@@ -128,9 +130,17 @@ def _refused(text: str, error: str) -> _Refused:
         return _Refused(_CODE.sub("", error).split("\n")[0], 1)
     line, column, message = int(place[1]), int(place[2]), place[3]
     message = message.removesuffix(" [INVALID_ARGUMENT]").replace(" (in container '')", "")
-    message = re.sub(r"struct 'acc\.(\w+)'", r"`\1`", message)
+    message = _STRUCT.sub(
+        lambda found: f"`{found[1]}`, which has {_all(_INPUTS[found[1]])}", message
+    )
+    if message.startswith("undeclared reference"):
+        message += f"; an expression sees {_all(_INPUTS)}"
     where = f"line {line}, column {column}" if "\n" in text.strip() else f"column {column}"
     return _Refused(f"{message} ({where})", column)
+
+
+def _all(names: Iterable[str]) -> str:
+    return listed(names, "and")
 
 
 @dataclass(frozen=True, slots=True)

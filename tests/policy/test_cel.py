@@ -37,13 +37,23 @@ def test_an_expression_sees_the_grant_the_subject_the_access_and_the_resource(wh
 
 
 WRONG = [
-    ("subject.grups == ['a']", "undefined field 'grups' not found in `subject` (column 8)", 8),
-    ("subjekt.id == 'a'", "undeclared reference to 'subjekt.id' (column 8)", 8),
+    (
+        "subject.grups == ['a']",
+        "undefined field 'grups' not found in `subject`, which has id, kind, groups, attributes, "
+        "manager and status (column 8)",
+        8,
+    ),
+    (
+        "subjekt.id == 'a'",
+        "undeclared reference to 'subjekt.id'; an expression sees grant, subject, access and "
+        "resource (column 8)",
+        8,
+    ),
     ("subject.id ==", "Syntax error", 14),
     ("grant.ticket", "it gives string, and must give true or false", 1),
     ("dyn(true)", "it gives dyn, and must give true or false", 1),
     ("grant.duration > 8", "no matching overload", 16),
-    ("true &&\n  grant.x", "not found in `grant` (line 2, column 8)", 8),
+    ("true &&\n  grant.x", "starts, expires and duration (line 2, column 8)", 8),
 ]
 
 
