@@ -33,9 +33,11 @@ def instant(text: str) -> datetime:
 
 
 def length(text: str) -> timedelta:
-    """Raises ValueError for none at all, or more than `LONGEST`."""
+    """Raises ValueError for what is no length, none at all, or more than `LONGEST`."""
     match = _DURATION.fullmatch(text)
-    days, hours, minutes = (int(n or 0) for n in match.groups()) if match else (0, 0, 0)
+    if match is None:
+        raise ValueError("it is no length of time")
+    days, hours, minutes = (int(n or 0) for n in match.groups())
     found = timedelta(days=days, hours=hours, minutes=minutes)
     if not found:
         raise ValueError("it is no time at all")

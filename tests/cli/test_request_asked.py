@@ -74,7 +74,7 @@ def test_a_wrong_answer_is_asked_again(access: World) -> None:
     lines = ("", "1", "forever", "8d", "7d", "short", BATCH, "y")
     done = access.run("--no-open", said=typed(*lines))
     assert done.code == 0, done.err
-    assert "'forever': it is no time at all" in done.err
+    assert "'forever': it is no length of time" in done.err
     assert "8d is longer than 7d" in done.err
     assert "write at least 10 characters" in done.err
 
