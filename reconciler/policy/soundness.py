@@ -14,7 +14,7 @@ from reconciler.policy.examine import examine
 from reconciler.policy.laws import Laws
 from reconciler.policy.roster import Roster, immutable
 from reconciler.policy.sources import Asked, people
-from reconciler.policy.words import listed, some
+from reconciler.policy.words import listed, many, some
 
 # What decides over grants, and a name that a new file there could have.
 _GOVERNING = {
@@ -40,13 +40,17 @@ def findings(draft: Draft, now: datetime) -> tuple[Finding, ...]:
         return (Finding("policies", False, what, fix),)
     owners = {r.owner for page in draft.catalog for r in page.resources if r.owner}
     return (
-        Finding("policies", True, f"{len(laws.book.rules)} rules in {len(draft.policies)} files"),
+        Finding("policies", True, _size(laws, draft)),
         _tests(draft),
         *_problems(laws, now),
         _changes(laws),
         _approvable(draft, roster, owners),
         *_accounts(draft, roster, owners),
     )
+
+
+def _size(laws: Laws, draft: Draft) -> str:
+    return f"{many(len(laws.book.rules), 'rule')} in {many(len(draft.policies), 'file')}"
 
 
 def _tests(draft: Draft) -> Finding:

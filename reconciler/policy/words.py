@@ -23,6 +23,11 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def many(count: int, noun: str) -> str:
+    """ "1 rule", "2 rules"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def listed(words: Iterable[str], conjunction: str = "or") -> str:
     """ "a, b or c", in the order given."""
     each = list(words)

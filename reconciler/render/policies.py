@@ -12,6 +12,7 @@ from reconciler.policy.coverage import Coverage
 from reconciler.policy.examine import Examined
 from reconciler.policy.explanation import Explained, Explanation, Weighed
 from reconciler.policy.trace import MATCHES, UNREACHED, Step
+from reconciler.policy.words import many
 from reconciler.render.words import moment, printable
 
 _SIGNS = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}
@@ -142,8 +143,9 @@ def coverage(found: Coverage, console: Console) -> None:
         console.print(f"      {_safe(left.reason)}")
         console.print(f"      {_safe(left.fix)}")
     console.print(
-        f"[bold]Coverage:[/] {len(found.unreached)} rules unreached, {len(found.uncovered)} "
-        f"entitlements uncovered, {len(found.outlived)} grants that today's rules would refuse."
+        f"[bold]Coverage:[/] {many(len(found.unreached), 'rule')} unreached, "
+        f"{many(len(found.uncovered), 'entitlement')} uncovered, "
+        f"{many(len(found.outlived), 'grant')} that today's rules would refuse."
     )
 
 
