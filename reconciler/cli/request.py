@@ -82,10 +82,12 @@ def command(
         style,
     )
     said.check(now)
-    if (longer or over) and (said != _only_end(said) or (over and not said.open_ended)):
-        raise InputError("--extend takes a new end and nothing else, --done takes nothing")
     if longer and over:
         raise InputError("--extend and --done are both given; write one of them")
+    if longer and said != _only_end(said):
+        raise InputError("--extend takes a new end (--duration or --expires) and nothing else")
+    if over and (said != _only_end(said) or not said.open_ended):
+        raise InputError("--done takes its file and nothing else; leave the other options out")
     with options.progress(plain=no_color) as progress:
         desk = Desk.open(repo, now, opens, progress)
     if longer:

@@ -90,6 +90,16 @@ class Desk:
         person = self.laws.roster.person(self.clone.email())
         return person.id if person else ""
 
+    def nobody(self) -> str:
+        """Why it is not known for whom, and what to write."""
+        email = self.clone.email()
+        who = (
+            f"git's user.email, {email}, is nobody of directory/"
+            if email
+            else "git has no user.email"
+        )
+        return f"--for is missing, and {who}; write --for, or leave out --yes to be asked"
+
     def content(self, path: str) -> bytes:
         found = self.clone.git.blob(self.tip, path)
         if found is None:

@@ -103,9 +103,11 @@ def _for_whom(desk: Desk, said: Said) -> Said:
         return said
     subject = said.subject or (desk.author if said.yes else "")
     if not subject:
+        if said.yes:
+            raise InputError(desk.nobody())
         default = desk.author or None
         asked = "For whom (e-mail address)"
-        subject = questions.ask(asked, "--for", str.strip, silent=said.yes, default=default)
+        subject = questions.ask(asked, "--for", str.strip, silent=False, default=default)
     return replace(said, subject=subject.lower())
 
 

@@ -165,6 +165,8 @@ WRONG = (
     (("--access", VIEWER, "--path", "standing/x.yaml"), "write a path in grants/"),
     (("--access", VIEWER, "--path", "grants/x.txt"), "does not end in `.yaml`"),
     (("--access", VIEWER, "--extend", "grants/x.yaml"), "--extend takes a new end"),
+    (("--bundle", "x", "--done", "grants/x.yaml"), "--done takes its file and nothing else"),
+    (("--extend", "grants/x.yaml", "--done", "grants/x.yaml"), "write one of them"),
 )
 
 
@@ -176,6 +178,15 @@ def test_what_no_file_may_say_is_an_error_before_anything_is_written(access: Wor
         assert says in done.err
     assert not access.hub.pulls
     assert not list(access.clone.glob("grants/**/*.yaml"))
+
+
+def test_for_whom_is_said_where_git_does_not_tell(access: World) -> None:
+    about = ("--access", VIEWER, "--duration", "1h", "--reason", BATCH, "--yes")
+    access.git("config", "user.email", "mallory@example.com")
+    stranger = access.run(*about)
+    assert (stranger.code, stranger.out) == (2, "")
+    assert "git's user.email, mallory@example.com, is nobody of directory/" in stranger.err
+    assert "write --for" in stranger.err
 
 
 def test_a_path_of_ones_own_is_judged_like_any_other(access: World) -> None:
