@@ -120,7 +120,7 @@ class _Weighed:
         if not self._seen(review.commit):
             return (
                 f"{name} approved commit {review.commit[:10]}, in which {self._path} was not as it "
-                "is now; a new approval is needed"
+                "is now, or not brought by this pull request; a new approval is needed"
             )
         if person in interested:
             return f"{name} approved, and would gain access by it"

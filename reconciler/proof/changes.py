@@ -13,6 +13,7 @@ from reconciler.forge.base import Want
 from reconciler.model import ForgeKind, ForgeSettings, Unapproved, Version
 from reconciler.policy.judge import Judgement, Verdict, judge_change
 from reconciler.policy.roster import Roster
+from reconciler.proof.carried import Carried
 from reconciler.proof.code import code
 from reconciler.proof.evidence import Dossier, Memory
 from reconciler.proof.ground import (
@@ -141,6 +142,7 @@ class _Walk:
         self._events = events(archive.traces(GOVERNING), archive)
         self._read = Reading(archive)
         self._eras = self._forges()
+        self._carried = Carried(archive)
         self._known: set[str] = set()
         self._proved: dict[str, dict[str, str]] = {}
 
@@ -208,7 +210,7 @@ class _Walk:
             event.origin,  # not the path that it was moved to since: moving it is no change
             event.origin,
             event.blob,
-            evidence,
+            self._carried.own(evidence, _want(event)),
             before.roster,
             today or before.roster,
             changes.settings,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.forge.base import Want
 from reconciler.model import ForgeKind, Grant, Proof, PullRequest, Version
 from reconciler.model.checked import Answer, Asked, Ruled
 from reconciler.policy.judge import Judgement, Verdict, judge_change
@@ -13,6 +14,7 @@ from reconciler.policy.roster import whose
 from reconciler.policy.ruling import Need, Ruling
 from reconciler.policy.words import listed, some
 from reconciler.proof.authorise import Authorised
+from reconciler.proof.carried import Carried
 from reconciler.proof.changes import Changes
 from reconciler.proof.check_pull import Answers
 from reconciler.proof.grants import Outcome
@@ -101,6 +103,7 @@ class Rules:
             return self._by_rule(path, (), ruling, self._hands())
         today = changes.tip.roster if changes.refusals else before.roster
         origin, blob, then = event.origin, event.blob, before.roster
+        evidence = Carried(changes.archive).own(evidence, Want(event.commit, origin, blob))
         found = judge_change(
             before.laws, path, origin, blob, evidence, then, today, changes.settings
         )

@@ -1,4 +1,5 @@
-"""A digest of the code that decides: what an earlier version decided is decided again."""
+"""A digest of the code that decides, and of what asks the forge: what an earlier version found is
+found again."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import reconciler
 
-_ROOMS = ("model", "policy", "proof")
+_ROOMS = ("model", "policy", "proof", "forge")
 
 
 @cache

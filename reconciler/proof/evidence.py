@@ -8,6 +8,7 @@ from typing import Protocol
 
 from reconciler.forge.base import ForgeError, ForgeReader, Want
 from reconciler.model import Evidence, ForgeSettings
+from reconciler.proof.code import code
 from reconciler.proof.rows import decode, encode
 
 Open = Callable[[ForgeSettings], ForgeReader]
@@ -77,7 +78,7 @@ class Dossier:
 
 def _space(settings: ForgeSettings) -> str:
     where = f"{settings.kind}\n{settings.url}\n{settings.repository}\n{settings.branch}"
-    return f"evidence:{sha256(where.encode()).hexdigest()[:32]}"
+    return f"evidence:{code()}:{sha256(where.encode()).hexdigest()[:32]}"
 
 
 def _key(want: Want) -> str:

@@ -11,6 +11,7 @@ from reconciler.policy.approvals import Approved, approvers
 from reconciler.policy.coverage import Granted
 from reconciler.policy.explanation import Explained, Explanation, Weighed, explained
 from reconciler.proof.authorise import Authorised
+from reconciler.proof.carried import Carried
 from reconciler.proof.grants import key
 from reconciler.proof.ground import Ground
 from reconciler.proof.wanted import want
@@ -39,7 +40,10 @@ def _weighed(
     settings = found.grants.forge(version)
     if settings.kind is ForgeKind.NONE or all(row.proof is Proof.WAITING for row in rows):
         return
-    evidence = found.grants.dossier.of(settings, want(version))
+    asked = want(version)
+    evidence = found.grants.dossier.of(settings, asked)
+    if evidence is not None:
+        evidence = Carried(found.changes.archive).own(evidence, asked)
     own = any(row.ruling.self_approval for row in rows)
     for pull in sorted(evidence.pulls if evidence else (), key=lambda pull: pull.number):
         approved = approvers(

@@ -21,6 +21,7 @@ from reconciler.model import (
 )
 from reconciler.policy.case import Case, SubjectFacts
 from reconciler.policy.judge import Judgement, Verdict, judge
+from reconciler.proof.carried import Carried
 from reconciler.proof.changes import Changes
 from reconciler.proof.evidence import Dossier, Memory
 from reconciler.proof.ground import Ground
@@ -64,6 +65,9 @@ class Grants:
     _mixed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _counted: set[int] = field(default_factory=set)
     _prepared: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._carried = Carried(self.changes.archive)
 
     def judge(self, ids: Iterable[int]) -> dict[int, tuple[Outcome, ...]]:
         """The outcomes of these versions, in the order in which they came in."""
@@ -194,7 +198,7 @@ class Grants:
             found = self.dossier.of(settings, want(version))
             if found is None:
                 return Outcome(claim, Proof.WAITING)
-            evidence = found
+            evidence = self._carried.own(found, want(version))
         judgement = self._judgement(claim, version, same, evidence)
         granted = judgement.verdict is Verdict.GRANTED
         return Outcome(claim, Proof.PROVED if granted else Proof.REFUSED, judgement)

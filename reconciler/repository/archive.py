@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from reconciler.model import Version
 from reconciler.repository.configuration import FILE, Configuration
 from reconciler.repository.documents import Reading
+from reconciler.repository.git import Git
 from reconciler.repository.history import NONE, Span
 from reconciler.repository.parse import Document
 from reconciler.repository.paths import GRANTS, Kind, kind_of
@@ -49,6 +50,21 @@ class Archive:
     reading: Reading
     numbers: dict[str, int] = field(default_factory=dict)  # by commit, made when first asked for
     seen: dict[int, Span] = field(default_factory=dict)  # what `traces` unpacked, by id
+    first: dict[tuple[str, str], int] = field(default_factory=dict)  # see `stood_before`
+
+    @property
+    def git(self) -> Git:
+        git = self.reading.source.git
+        assert git is not None  # what is loaded comes from git
+        return git
+
+    def stood_before(self, commit: str, path: str, blob: str) -> bool:
+        """Whether the main line had this content at this path before the commit brought it."""
+        if not self.first:
+            for trace in self.traces(tuple(Kind)):
+                self.first.setdefault((trace.origin, trace.blob), trace.number)
+        number = self.number(commit)
+        return number is not None and self.first.get((path, blob), number) < number
 
     def number(self, commit: str) -> int | None:
         """Its place on the main line, from 0; None where it is not on it."""
@@ -90,11 +106,8 @@ class Archive:
     def touched(self, commits: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
         """Every path that each commit changed against its first parent, also of files that say
         nothing to us. Raises InputError for a commit that git does not have."""
-        git = self.reading.source.git
-        assert git is not None  # what is loaded comes from git
-        return {
-            commit.id: tuple(step.path for step in commit.steps) for commit in git.changes(commits)
-        }
+        changes = self.git.changes(commits)
+        return {commit.id: tuple(step.path for step in commit.steps) for commit in changes}
 
     def _trace(self, kind: Kind, span: Span) -> Trace:
         commits = self.line.history.commits

@@ -151,6 +151,29 @@ class Git:
                     yield name, out.read(int(rest[5:]))
                     out.read(1)
 
+    def contents_before(self, commit: str, path: str) -> frozenset[str]:
+        """Every blob that the path ever had in anything that the commit's first parent reaches."""
+        options = ("--full-history", "-m", "--raw", "-z", "--no-abbrev", "--format=")
+        exact = ("--no-renames", "--no-ext-diff", "--no-relative", "--no-color", "--no-notes")
+        found = self.ask(
+            *("-c", "log.showRoot=true", "-c", "log.showSignature=false", "--literal-pathspecs"),
+            *("log", *options, *exact, f"{commit}^1", "--", path),
+        )
+        steps = (token.lstrip("\n") for token in _split(found))
+        return frozenset(step.split(" ")[3] for step in steps if step.startswith(":"))
+
+    def id_of(self, commit: str, path: str) -> str:
+        """The blob at exactly this path, "" where there is none."""
+        found = _split(self.ask("--literal-pathspecs", "ls-tree", "-z", commit, "--", path))
+        entries = map(_tree_entry, found)
+        return next((entry.blob for entry in entries if entry.path == path), "")
+
+    def forks(self, commit: str, other: str, *, within: str) -> tuple[str, ...]:
+        """Where the two lines parted; nothing where `within` does not contain `other`."""
+        if self.says("merge-base", "--is-ancestor", other, within) is None:
+            return ()
+        return tuple((self.says("merge-base", "--all", commit, other) or "").split())
+
     def first_parents(self, commit: str, after: str = "") -> Iterator[Commit]:
         """The main line up to `commit`, oldest first: each commit with what it changed against
         its first parent. With `after`, only what `after` does not reach.

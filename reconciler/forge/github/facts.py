@@ -49,7 +49,7 @@ def _reviews(pull: SeenPull) -> tuple[Review, ...]:
     dismissals = {event.review: event for event in events if isinstance(event, Dismissal)}
     words = (word for review in pull.reviews.rows for word in _words(review, pull, dismissals))
     moved = max((event.at for event in events if isinstance(event, BaseChange)), default=None)
-    here = words if True else (_here(word, moved) for word in words)
+    here = words if moved is None else (_here(word, moved) for word in words)
     return tuple(sorted(here, key=lambda word: word.at))
 
 

@@ -15,13 +15,27 @@ from graphql import GraphQLError, GraphQLSchema, build_schema, graphql_sync
 
 from reconciler.sandbox.github.bare import Ident
 from reconciler.sandbox.github.hub import Hub
-from reconciler.sandbox.github.state import NAME, OWNER, Dismissal, ForcePush, Pull, Review, User
+from reconciler.sandbox.github.state import (
+    NAME,
+    OWNER,
+    BaseChange,
+    Dismissal,
+    ForcePush,
+    Pull,
+    Review,
+    User,
+)
 
 Node = dict[str, Any]
 
 _CO_AUTHOR = re.compile(r"^co-authored-by: *(.*?) *<(.*?)>", re.IGNORECASE | re.MULTILINE)
 _MOST = 100  # rows in a page; GitHub answers with an error above it
-_EVENTS = {"HEAD_REF_FORCE_PUSHED_EVENT": ForcePush, "REVIEW_DISMISSED_EVENT": Dismissal}
+_EVENTS: Mapping[str, Callable[[object], bool]] = {
+    "HEAD_REF_FORCE_PUSHED_EVENT": lambda e: isinstance(e, ForcePush),
+    "REVIEW_DISMISSED_EVENT": lambda e: isinstance(e, Dismissal),
+    "BASE_REF_CHANGED_EVENT": lambda e: isinstance(e, BaseChange) and not e.automatic,
+    "AUTOMATIC_BASE_CHANGE_SUCCEEDED_EVENT": lambda e: isinstance(e, BaseChange) and e.automatic,
+}
 
 
 def schema() -> GraphQLSchema:
@@ -172,7 +186,10 @@ class Graph:
             "commit": self._object(review.commit),
         }
 
-    def _event(self, event: Dismissal | ForcePush) -> Node:
+    def _event(self, event: Dismissal | ForcePush | BaseChange) -> Node:
+        if isinstance(event, BaseChange):
+            kind = "AutomaticBaseChangeSucceededEvent" if event.automatic else "BaseRefChangedEvent"
+            return {"__typename": kind, "createdAt": _time(event.at)}
         if isinstance(event, ForcePush):
             return {
                 "__typename": "HeadRefForcePushedEvent",
@@ -210,7 +227,7 @@ class Graph:
 
 
 def _is_one_of(event: object, names: Iterable[str]) -> bool:
-    return any(isinstance(event, _EVENTS[name]) for name in names)
+    return any(_EVENTS[name](event) for name in names)
 
 
 def _co_authors(message: str) -> list[Ident]:

@@ -14,6 +14,7 @@ from reconciler.sandbox.github.merging import merged
 from reconciler.sandbox.github.state import (
     GITHUB,
     WEB_FLOW,
+    BaseChange,
     Comment,
     Dismissal,
     ForcePush,
@@ -185,6 +186,15 @@ class Hub:
             pull.commits = commits
             self.pulls[pull.number] = pull
             return pull.number
+
+    def retarget(self, login: str, number: int, base: str, automatic: bool = False) -> None:
+        """Its author, or whoever may write, has it merged elsewhere. The reviews stay."""
+        with self.lock:
+            pull, actor = self.pull(number), self.users[login]
+            pull.events.append(BaseChange(actor, self.now(), pull.base, base, automatic))
+            pull.base = base
+            pull.commits = self.bare.commits(self.bare.tip(base), pull.head)
+            self.notice(login)
 
     def pull(self, number: int) -> Pull:
         if number not in self.pulls:

@@ -63,6 +63,15 @@ class ForcePush:
     at: datetime
 
 
+@dataclass(frozen=True)
+class BaseChange:
+    actor: User
+    at: datetime
+    previous: str
+    current: str
+    automatic: bool = False  # GitHub did it, when the branch that it was for was deleted
+
+
 @dataclass
 class Pull:
     """`commits` are those that it adds to its base; `introduced` those that its merge made, or
@@ -83,7 +92,7 @@ class Pull:
     merge_commit: str = ""
     introduced: frozenset[str] = frozenset()
     reviews: list[Review] = field(default_factory=list)
-    events: list[Dismissal | ForcePush] = field(default_factory=list)
+    events: list[Dismissal | ForcePush | BaseChange] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)  # logins
 
 

@@ -1,0 +1,110 @@
+"""What somebody tries who wants access that nobody approved, or wants others to lose theirs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.proof.town import (
+    A,
+    B,
+    Town,
+    asks,
+)
+
+FORBID = """rules:
+  - forbid: admins
+    match: {roles: [admin]}
+    reason: Nobody administers
+"""
+
+
+def test_a_login_that_is_somebodys_number_is_not_that_person(town: Town) -> None:
+    """Anybody may register the login "1003", and GitHub takes reviews from anybody who can read."""
+    town.begin()
+    stranger = town.github.add_user(town.accounts["carol"][0])
+    town.pull("alice", {A: asks()}, stranger.login)
+    seen = town.run()
+    assert seen.held == set()
+    assert "is not in the directory" in seen.why()
+
+
+def _withdrawn(town: Town) -> int:
+    """alice had access, which is taken away while her next request is open, approved by carol."""
+    town.begin()
+    town.pull("alice", {A: asks(role="admin", end="duration: 50d")}, "carol")
+    number = town.propose("alice", {B: asks(role="read")})
+    town.approve(number, "carol")
+    town.pull("grace", {A: None})
+    return number
+
+
+def _kept_ours(town: Town, login: str, number: int, files: dict[str, str | None]) -> None:
+    """Merges main into the branch, and keeps what the branch had: `git merge --strategy ours`."""
+    bare, branch = town.github.bare, town.branch_of(number)
+    town.wait(minutes=1)
+    who = town.github.users[login].ident
+    parents = (bare.tip(branch), bare.tip("main"))
+    tree = bare.tree(parents[0], files)
+    town.github.point(login, branch, bare.commit(tree, parents, "Merge", who, who, town.at))
+
+
+def test_an_approval_from_when_the_branch_only_carried_a_file_along_is_none_for_it(
+    town: Town,
+) -> None:
+    number = _withdrawn(town)
+    _kept_ours(town, "alice", number, {})
+    town.merge(number)
+    seen = town.run()
+    assert seen.held == {"alice read"}
+
+
+def test_an_approval_from_before_a_rule_was_there_does_not_take_the_rule_away(town: Town) -> None:
+    town.begin()
+    number = town.propose("alice", {"catalog/all.yaml": "resources: []\n"})
+    town.approve(number, "frank")
+    town.pull("grace", {"policies/forbid.yaml": FORBID}, "frank")
+    _kept_ours(town, "alice", number, {})
+    town.merge(number)
+    town.pull("alice", {A: asks(role="admin")}, "carol")
+    seen = town.run()
+    assert seen.held == set()
+
+
+@pytest.mark.parametrize("path", [A, "policies/forbid.yaml"])
+def test_a_merge_by_hand_does_not_bring_back_what_the_pull_request_never_changed(
+    town: Town, path: str
+) -> None:
+    """Whoever may push to main makes the merge commit himself, with the branch's own files."""
+    town.begin()
+    if path == A:
+        town.pull("alice", {A: asks(role="admin", end="duration: 50d")}, "carol")
+        number = town.propose("alice", {B: asks(role="read")})
+        town.pull("grace", {A: None})
+    else:
+        number = town.propose("alice", {"catalog/all.yaml": "resources: []\n"})
+        town.pull("grace", {path: FORBID}, "frank")
+    town.approve(number, "carol" if path == A else "frank")
+    bare, who = town.github.bare, town.github.users["grace"].ident
+    parents = (bare.tip("main"), bare.tip(town.branch_of(number)))
+    tree = bare.tree(parents[1], {})
+    town.wait(minutes=1)
+    made = bare.commit(tree, parents, "Merge", who, who, town.at)
+    town.github.point("grace", "main", made)
+    town.github.pulls[number].introduced |= {made}  # a forge may well say so
+    if path != A:
+        town.pull("alice", {A: asks(role="admin")}, "carol")
+    assert town.run().held == ({"alice read"} if path == A else set())
+
+
+@pytest.mark.parametrize("automatic", [False, True])
+def test_an_approval_for_another_branch_is_none_for_ours(town: Town, automatic: bool) -> None:
+    town.begin()
+    town.push("alice", {A: asks(role="admin")}, "staging")
+    town.push("alice", {B: asks(role="read")}, "request", onto=town.github.bare.tip("staging"))
+    number = town.github.open_pull("alice", "request", "Please", base="staging")
+    town.approve(number, "carol")
+    town.wait(minutes=1)
+    town.github.retarget("alice", number, "main", automatic)
+    town.merge(number)
+    seen = town.run()
+    assert seen.held == set()
