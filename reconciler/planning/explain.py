@@ -17,6 +17,7 @@ from reconciler.model import (
     Mode,
     Observed,
     Plan,
+    Principal,
     Proof,
     Recollection,
 )
@@ -122,7 +123,9 @@ class _Answers:
         self._facts = facts
         self._lines = _by_key((line.assignment, line) for line in facts.lines)
         self._bases = _by_key(facts.named)
-        self._events = _by_key((e.assignment, e) for e in facts.events if e.assignment)
+        done = [(e.assignment, e) for e in facts.events if e.assignment]
+        self._events = _by_key((of, e) for of, e in done if of.principal.id)
+        self._decided = _by_key((of, e) for of, e in done if not of.principal.id)
         notes = {id(f.observed): f.note for f in facts.plan.foreign}
         standing = {a.assignment.key: a.note for a in facts.plan.already_held}
         self._rows: dict[str, list[Row]] = defaultdict(list)
@@ -140,7 +143,8 @@ class _Answers:
         every = [of for of, _ in facts.named]
         every += [line.assignment for line in facts.lines]
         every += [row.assignment for row in facts.rows]
-        every += [event.assignment for event in facts.events if event.assignment]
+        done = [event.assignment for event in facts.events if event.assignment]
+        every += [of for of in done if of.principal.id]  # a decision names nobody in the system
         for of in (*every, *facts.asked):
             if of.key not in told:
                 told.add(of.key)
@@ -164,9 +168,16 @@ class _Answers:
             tuple(r for r in self._slots[assignment.slot] if r not in rows),
             () if unread else tuple(self._coming(lines, bases)),
             self._since(key, rows),
-            tuple(self._events[key]),
+            self._told(assignment, bases),
             unread,
         )
+
+    def _told(self, of: Assignment, bases: tuple[Basis, ...]) -> tuple[Event, ...]:
+        """What was decided is written down as the file spells it, what was done as the system."""
+        spelled = {of.entitlement, *(b.claim.entitlement for b in bases)}
+        keys = [Assignment(e, Principal("")).key for e in spelled]
+        decided = [event for key in keys for event in self._decided.get(key, ())]
+        return tuple(sorted((*decided, *self._events[of.key]), key=lambda event: event.at))
 
     def _unread(self, of: Assignment, subject: str) -> str:
         e = of.entitlement

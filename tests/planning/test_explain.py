@@ -20,6 +20,7 @@ from reconciler.model import (
     Observed,
     Plan,
     Position,
+    Principal,
     Proof,
     Recollection,
     Unknown,
@@ -242,3 +243,12 @@ def test_what_is_held_comes_first_and_only_what_is_wanted_comes() -> None:
 def test_access_through_a_group_is_told_with_the_group() -> None:
     of, said = claim(assignment("team", kind=PLAIN))
     assert one([(of, said)], [live(of)]).subject == "team@example.com"
+
+
+def test_a_decision_is_told_of_what_it_was_about_and_opens_no_answer_of_its_own() -> None:
+    of = assignment(kind=PLAIN)
+    nameless = Assignment(of.entitlement, Principal(""))
+    decided = Event(EventKind.DECIDED, hours(-2), "r1", WHO, nameless, outcome="granted")
+    done = Event(EventKind.DONE, hours(-1), "r1", WHO, of, "add")
+    assert one([claim(of)], [live(of)], events=(done, decided)).events == (decided, done)
+    assert answers([], [], events=(decided,)) == []
