@@ -15,6 +15,7 @@ from reconciler.forge.base import ForgeError, ForgeWriter
 from reconciler.model import ForgeKind, OpenReview
 from reconciler.model.people import FORGE, accounts_in
 from reconciler.policy.roster import Roster
+from reconciler.policy.words import listed
 from reconciler.proof.authorise import Authorised
 from reconciler.render import as_json, as_text
 from reconciler.render.words import moment, printable
@@ -56,21 +57,44 @@ def _tell(found: Authorised) -> bool:
         return True
     try:
         writer = forges.writer(settings, os.environ)
-        for review in found.reviews:
-            if number := _NUMBER.search(review.pull):
-                text = _text(review, _names(review.wakes, found.changes.tip.roster), writer)
-                writer.comment(int(number[1]), text, _MARK)
     except ForgeError as e:
-        click.echo(f"somebody was not told of break-glass access: {printable(str(e))}", err=True)
+        _untold(str(e))
         return False
+    roster = found.changes.tip.roster
+    told = [_told(review, roster, writer) for review in found.reviews]
+    return all(told)
+
+
+def _told(review: OpenReview, roster: Roster, writer: ForgeWriter) -> bool:
+    """Each on its own: where one cannot be told, the others are."""
+    number = _NUMBER.search(review.pull)
+    if number is None:
+        _untold(f"{review.path} came by no pull request to write a comment on; tell them yourself")
+        return False
+    try:
+        called = list(filter(None, map(writer.mention, _names(review.wakes, roster))))
+        writer.comment(int(number[1]), _text(review, called), _MARK)
+    except ForgeError as e:
+        _untold(str(e))
+        return False
+    if not called:
+        who = listed(review.wakes)
+        _untold(
+            f"nobody of {who} can be mentioned; give them `accounts: {{forge: …}}` in directory/"
+        )
+        return False
+    click.echo(printable(f"told {' '.join(called)} on {review.pull}"), err=True)
     return True
 
 
-def _text(review: OpenReview, names: Iterable[str], writer: ForgeWriter) -> str:
-    called = " ".join(filter(None, map(writer.mention, names)))
+def _untold(why: str) -> None:
+    click.echo(f"somebody was not told of break-glass access: {printable(why)}", err=True)
+
+
+def _text(review: OpenReview, called: Iterable[str]) -> str:
     who = ", ".join(review.subjects)
     return (
-        f"**Break-glass access** was taken by {who}, by rule `{review.rule}`. {called}\n\n"
+        f"**Break-glass access** was taken by {who}, by rule `{review.rule}`. {' '.join(called)}\n\n"
         f"Somebody else must look at it by {moment(review.due)}: add a file in `reviews/` that names "
         f"`{review.path}` and commit `{review.commit}` (docs/policies.md)."
     )

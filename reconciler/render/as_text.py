@@ -16,6 +16,7 @@ from reconciler.render.words import (
     UNAPPROVED,
     UNKNOWN,
     brief,
+    closing,
     counts,
     done,
     emergency,
@@ -70,6 +71,8 @@ def reviews(found: Iterable[OpenReview], now: datetime, console: Console) -> Non
         late = "OVERDUE " if review.due <= now else ""
         colour = "red" if late else "yellow"
         console.print(f"[bold {colour}]! {safe(late + emergency(review))}[/]")
+        for line in closing(review):
+            console.print(f"    {safe(line)}", soft_wrap=True)
     if not found:
         console.print("No break-glass access waits for somebody to look at it.")
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
 from reconciler.model import (
     Action,
@@ -106,7 +107,18 @@ def emergency(review: OpenReview) -> str:
     who = ", ".join(review.subjects)
     return (
         f"break-glass by {who}: {review.path} at {review.commit[:10]}, `{cut(review.reason)}`; "
-        f"to be looked at by {moment(review.due)} (add a file in reviews/)"
+        f"to be looked at by {moment(review.due)} (`reconciler review` says how)"
+    )
+
+
+def closing(review: OpenReview) -> tuple[str, ...]:
+    """What to write, whole: an id that was cut cannot be copied."""
+    return (
+        f"to close it, write reviews/{PurePosixPath(review.path).name} and have it approved:",
+        f"grant: {review.path}",
+        f"commit: {review.commit}",
+        "outcome: justified  # or misuse",
+        "remarks: what was done with it, in ten characters or more",
     )
 
 

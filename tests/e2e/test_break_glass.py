@@ -29,7 +29,9 @@ def taken(hosted: Hosted) -> Hosted:  # noqa: F811
 
 
 def test_it_is_given_at_once_and_those_who_are_to_be_woken_are_told(taken: Hosted) -> None:
-    assert taken.run("review", "--tell").code == 0
+    told = taken.run("review", "--tell")
+    assert told.code == 0
+    assert told.err.startswith("told @carol @dave on https://")
     [comment] = said(taken)
     assert "taken by alice@example.com" in comment
     assert "@carol @dave" in comment
@@ -42,12 +44,12 @@ def test_it_is_given_at_once_and_those_who_are_to_be_woken_are_told(taken: Hoste
 def test_it_is_shown_until_somebody_else_has_looked(taken: Hosted) -> None:
     taken.converge(at=2)  # it ended, and is shown all the same
     assert taken.gained() == set()
-    commit = taken.git("log", "--first-parent", "-1", "--format=%H", "--", FILE).strip()
+    lines = [line.strip() for line in taken.run("review", at=2).out.splitlines()]
     taken.request("bob", {FILE: None})
-    review = f"grant: {FILE}\ncommit: {commit}\noutcome: justified\nremarks: Seen in the logs\n"
+    review = "\n".join(lines[lines.index(f"grant: {FILE}") :]) + "\n"  # as it says what to write
     taken.request("alice", {"reviews/alice.yaml": review}, "frank")  # neither is an auditor
     assert [r["path"] for r in taken.plan(at=2).json["reviews"]] == [FILE]
-    taken.request("erin", {"reviews/alice.yaml": review.replace("logs", "trail")}, "frank")
+    taken.request("erin", {"reviews/alice.yaml": review + "# seen in the trail\n"}, "frank")
     assert taken.plan(at=2).json["reviews"] == []
     assert "No break-glass access waits" in taken.run("review", at=2).out
 
@@ -62,6 +64,23 @@ def test_somebody_who_could_not_be_told_makes_the_command_fail(taken: Hosted) ->
     done = taken.run("review", "--tell")
     assert (done.code, said(taken)) == (1, [])
     assert "somebody was not told of break-glass access" in done.err
+
+
+def test_one_who_could_not_be_told_leaves_the_others_told(taken: Hosted) -> None:
+    second = emergency("bob@example.com")
+    taken.request("bob", {"grants/break-glass/bob.yaml": second})
+    taken.breaks("github", "*/issues/1/comments*")
+    assert taken.run("review", "--tell").code == 1
+    [comment] = said(taken)
+    assert "taken by bob@example.com" in comment
+
+
+def test_where_nobody_can_be_mentioned_nobody_was_told(taken: Hosted) -> None:
+    for login in ("carol", "dave"):
+        taken.sandbox._forge.delete_user(login)
+    done = taken.run("review", "--tell")
+    assert done.code == 1
+    assert "nobody of payments-leads can be mentioned" in done.err
 
 
 def test_nobody_else_is_served(hosted: Hosted) -> None:  # noqa: F811
