@@ -26,6 +26,7 @@ COMMANDS = {
     "status": ("status", "Show who has what, until when."),
     "explain": ("explain", "Tell why somebody has some access, or has not."),
     "diff": ("diff", "Tell who gained and lost what between two moments."),
+    "audit": ("audit", "Prove, ask, export and ship the ledger."),
     "schema": ("schema", "Print the JSON schema of a file format."),
     "sandbox": ("sandbox", "Serve local AWS, GCP, Azure and Bitbucket to try things on."),
     "demo": ("demo", "Watch access appear, expire and disappear, with no cloud."),

@@ -122,7 +122,7 @@ def step(event: Event) -> int:
 
 def people(event: Event) -> set[str]:
     """Everybody by whose name it should be found."""
-    names = [event.subject]
+    names = [event.subject, *event.subject.split(", ")]  # an emergency may be of several
     if event.assignment:
         names += [event.assignment.principal.id, event.assignment.principal.name]
     return {name.casefold() for name in names if name}

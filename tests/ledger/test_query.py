@@ -76,3 +76,8 @@ def test_an_entry_of_several_grants_is_found_by_each_of_them() -> None:
     both = added(of(), grants=("grants/a.yaml", "grants/b.yaml"))
     assert asked(Question(grant="grants/b.yaml"), both) == [1]
     assert asked(Question(grant="grants/*"), both) == [1]
+
+
+def test_an_emergency_of_several_is_found_by_each_of_them() -> None:
+    both = event(EventKind.BREAK_GLASS, 0, subject="alice@example.com, bob@example.com")
+    assert asked(Question(person="bob@example.com"), both) == [1]

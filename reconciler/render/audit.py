@@ -1,0 +1,150 @@
+"""What the ledger says, for people: entries in a table, and whether the chain is whole. Reads nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from reconciler.model import Entry, Event, EventKind
+from reconciler.render.words import brief, cut, moment, printable, what, who
+
+_COLOURS = {
+    EventKind.CAME_BACK: "magenta",
+    EventKind.HELD_BACK: "yellow",
+    EventKind.UNKNOWN: "red",
+    EventKind.UNAPPROVED: "red",
+    EventKind.BREAK_GLASS: "red",
+    EventKind.LEDGER_LOST: "red",
+}
+_NARROW = 130  # below, a row of seven cells folds in the middle of names
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Something that is wrong with the chain, and where."""
+
+    number: int
+    batch: int
+    sort: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`head` is the number and the hash of the last entry, (0, "") where there is none, or where it
+    cannot be read. `anchored` is the number of the entry that was known from elsewhere, 0 for
+    none."""
+
+    where: str
+    breaks: tuple[Break, ...]
+    head: tuple[int, str]
+    anchored: int
+
+
+def entries(found: Iterable[Entry], console: Console) -> int:
+    """How many there were."""
+    rows = [(entry.event, _cells(entry)) for entry in found]
+    if not rows:
+        console.print("The ledger says nothing about that.")
+    elif console.width < _NARROW:
+        for event, (number, at, kind, *rest) in rows:
+            console.print(f"{number}  {at}  {_coloured(event, kind)}")
+            console.print(f"      {', '.join(cell for cell in rest if cell)}")
+    else:
+        titles = ("#", "when", "what", "who", "access", "file", "said")
+        columns = [Column(title, overflow="fold") for title in titles]
+        table = Table(*columns, box=None, padding=(0, 2, 0, 0))
+        for event, (number, at, kind, *rest) in rows:
+            table.add_row(number, at, _coloured(event, kind), *rest)
+        console.print(table)
+    return len(rows)
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    event, about = entry.event, entry.event.assignment
+    access = ""
+    if about:
+        access = f"{about.entitlement.system}: {what(about)} on {about.entitlement.resource}"
+    cells = (
+        str(entry.number),
+        _second(event.at),
+        " ".join(word for word in (event.kind.value, event.action) if word),
+        who(event.subject, about) if about else event.subject,
+        access,
+        ", ".join(dict.fromkeys(path for path in (event.path, *event.grants) if path)),
+        "; ".join(_said(event)),
+    )
+    return tuple(escape(printable(cell)) for cell in cells)
+
+
+def _said(event: Event) -> Iterator[str]:
+    if event.cause:
+        yield event.cause
+    if event.until:
+        yield f"until {moment(event.until)}"
+    if event.outcome:
+        yield event.outcome
+    if event.rule:
+        yield f"rule {event.rule}"
+    if event.approved_by:
+        yield f"approved by {', '.join(event.approved_by)}"
+    if event.pull:
+        yield f"pull request {event.pull}"
+    if event.counts:
+        yield ", ".join(f"{number} {word}" for word, number in event.counts)
+    if event.reason:
+        yield cut(event.reason)
+    if event.error:
+        yield f"failed: {brief(event.error)}"
+
+
+def _coloured(event: Event, cell: str) -> str:
+    colour = "red" if event.error else _COLOURS.get(event.kind, "")
+    return f"[{colour}]{cell}[/]" if colour else cell
+
+
+def _second(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def verdict(found: Verdict, console: Console) -> None:
+    for one in found.breaks:
+        console.print(f"[red]✗[/] {one.sort}: {escape(printable(one.what))} (batch {one.batch})")
+    number, digest = found.head
+    where = escape(printable(found.where))
+    if found.breaks:
+        console.print(f"[bold red]The ledger is not what it was:[/] {where}")
+    elif not number:
+        console.print(f"[bold]The ledger is empty:[/] {where}")
+    else:
+        console.print(f"[green]✓[/] [bold]The ledger is whole:[/] {where}")
+        console.print(f"  {number} entries; the last is {digest}")
+    if not found.breaks and not found.anchored:
+        console.print("  No anchor is known: an end that is missing would not be seen.")
+    elif not found.breaks:
+        console.print(f"  Entry {found.anchored} is the one that was anchored.")
+
+
+def verdict_document(found: Verdict) -> str:
+    number, digest = found.head
+    document = {
+        "where": found.where,
+        "whole": not found.breaks,
+        "entries": number,
+        "head": digest or None,
+        "anchored": found.anchored or None,
+        "flaws": [asdict(one) for one in found.breaks],
+    }
+    return json.dumps(document, indent=2)
+
+
+def document(lines: Sequence[str]) -> str:
+    """One JSON document of entries that are JSON already."""
+    inside = ",\n    ".join(lines)
+    return f'{{\n  "entries": [\n    {inside}\n  ]\n}}' if lines else '{\n  "entries": []\n}'
