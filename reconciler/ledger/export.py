@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Iterator
+from csv import writer
 from enum import StrEnum
 
 from reconciler.ledger import ocsf, wire
@@ -42,7 +42,7 @@ def text(entry: Entry, style: Style) -> str:
 
 def row(entry: Entry) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(map(_harmless, _cells(entry)))
+    writer(out, lineterminator="").writerow(map(_harmless, _cells(entry)))
     return out.getvalue()
 
 

@@ -103,7 +103,7 @@ def test_a_line_that_was_altered_in_the_index_is_never_shown(file: Path) -> None
     lines.write(*story())
     index(file, lines).close()
     db = sqlite3.connect(file)
-    altered = "UPDATE lines SET line = replace(CAST(line AS TEXT), 'payments-read', 'other')"
+    altered = "UPDATE lines SET line = CAST(replace(CAST(line AS TEXT), 'read', 'root') AS BLOB)"
     assert db.execute(altered).rowcount
     db.commit()
     db.close()
