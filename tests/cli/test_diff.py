@@ -1,0 +1,95 @@
+"""`reconciler diff` on a real history, its proof and its ledger."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cli.town_hall import ALICE, BOB, WRITE, A, B, told, town_hall
+from tests.e2e.company import grant
+from tests.e2e.test_proof import Hosted
+
+
+@pytest.fixture(scope="module")
+def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
+    """Not to be changed: alice's eight hours were approved, bob's were not; both runs were made."""
+    with town_hall(tmp_path_factory.mktemp("hall"), ledger=True) as made:
+        made.request("alice", {A: grant(ALICE, WRITE)}, "carol")
+        made.request("bob", {B: grant(BOB, WRITE)})
+        made.apply()
+        made.apply(at=9)
+        yield made
+
+
+def diff(hall: Hosted, *asked: str, at: float = 20) -> dict[str, Any]:
+    done = hall.run("diff", *asked, "--format", "json", at=at)
+    assert (done.code, done.err) == (0, "")
+    found: dict[str, Any] = told(done, "diff")
+    return found
+
+
+def turns(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(row["turn"], row["subject"]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "declared", "done"),
+    [
+        (-1, 4, [("gained", ALICE)], [("gained", ALICE)]),
+        (4, 20, [("lost", ALICE)], [("lost", ALICE)]),
+        (4, 8.5, [("lost", ALICE)], []),  # declared over, and nothing had taken it away yet
+        (-1, 20, [("came and went", ALICE)], []),
+        (4, 5, [], []),
+        (-5, -1, [], []),
+    ],
+)
+def test_who_gained_and_lost_what_by_git_and_by_the_ledger(
+    hall: Hosted,
+    earlier: float,
+    later: float,
+    declared: list[tuple[str, str]],
+    done: list[tuple[str, str]],
+) -> None:
+    found = diff(hall, "--from", hall.time(earlier), "--to", hall.time(later))
+    assert (turns(found["declared"]), turns(found["done"])) == (declared, done)
+
+
+def test_what_was_done_is_told_with_the_rule_and_who_approved(hall: Hosted) -> None:
+    [row] = diff(hall, "--from", hall.time(-1), "--to", hall.time(4))["done"]
+    assert (row["rule"], row["approved_by"]) == ("payments-work", ["carol@example.com"])
+    said = hall.run("diff", "--from", hall.time(-1), "--to", hall.time(4), at=20).out
+    assert "+ gained  alice@example.com  write" in said
+    assert "Declared: 1 gained, 0 lost, 0 came and went." in said
+
+
+def test_commits_stand_for_the_moment_at_which_they_came_in(hall: Hosted) -> None:
+    root = hall.git("rev-list", "--max-parents=0", "HEAD").split()[0]
+    assert turns(diff(hall, "--from", root[:10], "--to", "HEAD", at=1)["declared"]) == [
+        ("gained", ALICE)
+    ]
+    assert turns(diff(hall, "--from", "HEAD", at=20)["declared"]) == [("lost", ALICE)]
+
+
+def test_a_slip_is_told_with_what_to_write(hall: Hosted) -> None:
+    branch = hall.git("rev-parse", "HEAD^2").strip()
+    for words, error in (
+        (["--from", "yesterday"], "there is no commit 'yesterday'"),
+        (["--from", "2026-12-01T10:00:00"], "has no UTC offset"),
+        (["--from", hall.time(2), "--to", hall.time(1)], "write them the other way"),
+        (["--from", branch], "is not on this main line"),
+        ([], "Missing option '--from'"),
+    ):
+        done = hall.run("diff", *words)
+        assert (done.code, error in done.err) == (2, True), done.err
+
+
+def test_a_forge_that_is_down_leaves_the_answer_open(hall: Hosted) -> None:
+    shutil.rmtree(hall.cache)  # what was proved once is remembered there
+    hall.breaks("github", status=500)
+    done = hall.run("diff", "--from", hall.time(-1), at=1)
+    hall.heals()
+    assert done.code == 1
+    assert "HTTP 500" in done.out
