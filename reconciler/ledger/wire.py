@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -22,7 +23,7 @@ NAMES = ("run", "subject", "action", "cause", "path", "commit", "rule", "outcome
          "replaces", "restores", "handle")  # fmt: skip
 SENTENCES = ("reason", "error")
 LISTS = ("grants", "approved_by")
-_ASSIGNMENT = ("system", "kind", "resource", "role", "principal", "name")
+_ASSIGNMENT = frozenset(("system", "kind", "resource", "role", "principal", "name"))
 _REQUIRED = ("number", "before", "hash", "at", "kind", "run")
 KNOWN = frozenset(
     (*_REQUIRED, *NAMES, *SENTENCES, *LISTS, "assignment", "until", "native_expiry", "counts")
@@ -94,16 +95,15 @@ _NEWER = "a newer version of access-reconciler wrote it; install that one to rea
 
 
 def _event(found: Mapping[str, Any]) -> Event:
-    kind = found["kind"]
-    try:
-        known = EventKind(kind)
-    except ValueError:
-        raise LedgerError(f"the kind {kind!r} is not known here: {_NEWER}") from None
-    values: dict[str, Any] = {}
-    for key in found:
-        if key in _TEXTS:
-            values[key] = _string(found, key)
-        elif key in LISTS:
+    kind = _KINDS.get(_string(found, "kind"))
+    if kind is None:
+        raise LedgerError(f"the kind {found['kind']!r} is not known here: {_NEWER}")
+    values: dict[str, Any] = {key: found[key] for key in found if key in _TEXTS}
+    if not _texts(values):
+        for key in values:
+            _string(values, key)
+    for key in LISTS:
+        if key in found:
             values[key] = _strings(found[key], key)
     if "assignment" in found:
         values["assignment"] = _assignment(found["assignment"])
@@ -113,10 +113,15 @@ def _event(found: Mapping[str, Any]) -> Event:
         values["native_expiry"] = _yes(found["native_expiry"])
     if "counts" in found:
         values["counts"] = _counts(found["counts"])
-    return Event(known, _time(found, "at"), **values)
+    return Event(kind, _time(found, "at"), **values)
 
 
 _TEXTS = frozenset((*NAMES, *SENTENCES))
+_KINDS = {kind.value: kind for kind in EventKind}
+
+
+def _texts(found: Mapping[str, Any]) -> bool:
+    return set(map(type, found.values())) <= {str}
 
 
 def _fields(number: int, before: str, event: Event) -> dict[str, Any]:
@@ -207,11 +212,17 @@ def _counts(value: Any) -> tuple[tuple[str, int], ...]:
 
 
 def _assignment(value: Any) -> Assignment:
-    if type(value) is not dict or not value.keys() <= set(_ASSIGNMENT):
+    if type(value) is not dict or not value.keys() <= _ASSIGNMENT:
         raise LedgerError(f"`assignment` is {value!r}, with keys not known here: {_NEWER}")
-    for key in _ASSIGNMENT[:-1]:
-        if key not in value:
-            raise LedgerError(f"`assignment.{key}` is missing")
-    system, kind, resource, role, principal = (_string(value, k) for k in _ASSIGNMENT[:-1])
-    called = _string(value, "name") if "name" in value else ""
-    return Assignment(Entitlement(system, kind, resource, role), Principal(principal, called))
+    for key in sorted(_ASSIGNMENT - {"name"} - value.keys()):
+        raise LedgerError(f"`assignment.{key}` is missing")
+    if not _texts(value):
+        raise LedgerError(f"`assignment` is {value!r}, with other things than texts")
+    held = _entitlement(value["system"], value["kind"], value["resource"], value["role"])
+    return Assignment(held, Principal(value["principal"], value.get("name", "")))
+
+
+@lru_cache(maxsize=16_384)
+def _entitlement(system: str, kind: str, resource: str, role: str) -> Entitlement:
+    """Many assignments share few, so they are made once."""
+    return Entitlement(system, kind, resource, role)

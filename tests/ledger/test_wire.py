@@ -121,6 +121,8 @@ def changed(**keys: Any) -> bytes:
         (changed(colour="red"), "`colour` is not known here: a newer version"),
         (changed(assignment={"colour": 1}), "not known here: a newer version"),
         (changed(assignment={"system": "aws"}), "`assignment.kind` is missing"),
+        (changed(assignment=dict.fromkeys(("system", "kind", "resource", "role", "principal"), 1)), "other things than texts"),
+        (changed(kind=["done"]), "`kind` is .*, not a text"),
         (changed(at="2026-12-01T12:00:00"), "not a time like"),
         (changed(until="2026-12-01T12:00:00+00:00"), "not a time like"),
         (changed(at="tomorrow"), "not a time like"),
