@@ -29,6 +29,8 @@ class Memory:
     def read(self, space: str, keys: Collection[str]) -> dict[str, str]:
         """What is remembered of these."""
         found: dict[str, str] = {}
+        if not keys:
+            return found
         with self._cache.opened():
             for part in _parts(keys):
                 rows = self._cache.attempt(partial(_read, space=space, keys=part))
