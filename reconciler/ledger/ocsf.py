@@ -97,12 +97,13 @@ def message(event: Event) -> str:
     words = [event.kind.value.replace("-", " ")]
     words += [event.action] if event.action else []
     words += [f"({event.cause})"] if event.cause else []
+    words += [event.outcome] if event.outcome else []
     about = event.assignment
     if about:
         words.append(f"{event.subject or about.principal}: {about.entitlement}")
     elif event.subject or event.path:
         words.append(" ".join(part for part in (event.subject, event.path) if part))
-    said = event.error or event.reason or event.outcome
+    said = event.error or event.reason
     return " ".join(words) + (f": {said}" if said else "")
 
 

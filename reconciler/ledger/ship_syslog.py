@@ -56,7 +56,7 @@ class SyslogServer:
                 f"{where}: its certificate is not trusted ({e.verify_message})"
             ) from None
         except OSError as e:
-            raise ShipError(f"{where}: not everything was taken ({e}); it is sent again") from None
+            raise ShipError(f"{where}: not known to have arrived ({e}); it is sent again") from None
 
     def _context(self) -> ssl.SSLContext:
         try:

@@ -124,6 +124,9 @@ def test_the_decision_tells_its_rule_and_approvals() -> None:
     assert found["actor"]["authorizations"][0]["policy"] == {"name": "payments-read"}
     assert found["unmapped"]["approved_by"] == ["bob@example.com"]
     assert found["status"] == "granted"
+    assert found["message"] == (
+        "decided granted alice@example.com: gcp: read on projects/vault: Settlement fails"
+    )
 
 
 def test_an_event_can_be_found_again_in_the_ledger() -> None:
