@@ -109,6 +109,7 @@ class Collector:
                 data=body.encode(),
                 timeout=self.patience.timeout,
                 allow_redirects=False,
+                verify=self.ca or None,  # said here, or REQUESTS_CA_BUNDLE would win
             )
         except requests.RequestException as e:
             raise ShipError(self._clean(f"{self.url}: no answer came ({e})")) from None
@@ -130,7 +131,6 @@ class Collector:
             }
         )
         session.auth = self._sign
-        session.verify = self.ca or True
         retry = Retry(
             total=self.patience.tries,
             status_forcelist=_PASSING,

@@ -25,7 +25,9 @@ class Collector:
     """`answers` are used up first: a status, "drop" (takes it, and hangs up) or "redirect". With
     `slow` an acknowledgement comes only when it was asked for that often."""
 
-    def __init__(self, acknowledges: bool = False, slow: int = 1) -> None:
+    def __init__(
+        self, acknowledges: bool = False, slow: int = 1, secured_in: Path | None = None
+    ) -> None:
         self.answers: list[int | str] = []
         self.events: list[dict[str, Any]] = []
         self.requests = 0
@@ -40,8 +42,13 @@ class Collector:
             def log_message(self, *words: Any) -> None:
                 pass
 
+        self.ca = Path()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+        if secured_in:
+            self.ca, context = secured(secured_in)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.url = self.url.replace("http:", "https:")
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers["Content-Length"])).decode()
@@ -154,14 +161,20 @@ def counted(data: bytes) -> list[str]:
     return found
 
 
-@contextmanager
-def listening(home: Path) -> Iterator[Syslog]:
+def secured(home: Path) -> tuple[Path, ssl.SSLContext]:
+    """What a client must trust, and what a server shows."""
     made = make_certificate(home)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made.chain, made.key)
+    return made.chain, context
+
+
+@contextmanager
+def listening(home: Path) -> Iterator[Syslog]:
+    ca, context = secured(home)
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
-        syslog = Syslog(server.getsockname()[1], made.chain)
+        syslog = Syslog(server.getsockname()[1], ca)
         thread = threading.Thread(target=syslog.serve, args=(server, context))
         thread.start()
         try:

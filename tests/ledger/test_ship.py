@@ -180,6 +180,16 @@ def test_a_token_never_travels_without_tls(url: str) -> None:
         Collector(url, TOKEN, "ci")
 
 
+def test_a_collector_that_nobody_vouches_for_gets_nothing(tmp_path: Path, position: Path) -> None:
+    impatient = Patience(tries=0, timeout=5)
+    with collecting(secured_in=tmp_path) as hec:
+        with pytest.raises(ShipError, match="no answer came"):
+            ship(ledger(), Collector(hec.url, TOKEN, "ci", patience=impatient), position)
+        assert hec.requests == 0
+        trusting = Collector(hec.url, TOKEN, "ci", ca=str(hec.ca), patience=impatient)
+        assert ship(ledger(), trusting, position) == 3
+
+
 def test_with_acknowledgement_the_indexers_have_the_last_word(position: Path) -> None:
     with collecting(acknowledges=True, slow=3) as hec:
         assert ship(ledger(), Collector(hec.url, TOKEN, "ci", patience=QUICK), position) == 3
