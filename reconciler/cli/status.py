@@ -12,7 +12,7 @@ from reconciler.cli import clock, ledgers, options, people
 from reconciler.cli.session import FAILED, Session, proved
 from reconciler.ledger.base import LedgerError
 from reconciler.ledger.query_held import held_at
-from reconciler.model import Assignment, Claim, Plan, Proof
+from reconciler.model import Assignment, Claim, Mode, Plan
 from reconciler.planning.basis import Named, named
 from reconciler.planning.between import Recorded, spells
 from reconciler.planning.status import (
@@ -24,7 +24,7 @@ from reconciler.planning.status import (
     status,
 )
 from reconciler.policy import globs
-from reconciler.proof.basis import bases
+from reconciler.proof.basis import unproved
 from reconciler.render import as_text
 from reconciler.render import status as render
 from reconciler.render.words import moment, printable
@@ -78,7 +78,8 @@ def command(
         situation.says, plan, session.connections.can, _unproved(session, situation.pairs)
     )
     if at is not None and at > now:
-        lines = foretold(lines, at)
+        modes = session.modes
+        lines = foretold(lines, at, lambda system: modes[system] is Mode.ENFORCE)
     found = tuple(line for line in lines if asked(line))
     anything = Filter(subject or "", foreign=True)
     if subject and not any(anything(line) for line in lines):
@@ -90,11 +91,7 @@ def command(
 def _unproved(session: Session, pairs: Iterable[tuple[Assignment, Claim]]) -> tuple[Named, ...]:
     """What git says in the chosen systems, and was not shown to be approved."""
     systems = session.connections.systems
-    found = (
-        basis
-        for basis in bases(session.authorised, lambda c: c.entitlement.system in systems)
-        if basis.proof is not Proof.PROVED
-    )
+    found = unproved(session.authorised, lambda claim: claim.entitlement.system in systems)
     return named(found, pairs)
 
 

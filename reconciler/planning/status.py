@@ -213,16 +213,20 @@ def _names(line: Line) -> frozenset[str]:
     return frozenset(name.casefold() for name in (principal.id, principal.name) if name)
 
 
-def foretold(lines: Iterable[Line], at: datetime) -> tuple[Line, ...]:
+def foretold(
+    lines: Iterable[Line], at: datetime, enforced: Callable[[str], bool]
+) -> tuple[Line, ...]:
     """As it will be `at` a time to come, if the runs until then do their work: what is to be given
-    is there, what is over is gone. The lines are of a plan for that time."""
+    is there, what is over is gone, but for what a guard keeps for good. In a system that is not
+    `enforced` no run does anything. The lines are of a plan for that time."""
     found = []
     for line in lines:
-        if line.state in OVERDUE and line.note.partition(":")[0] not in _LASTING:
+        works = enforced(line.assignment.entitlement.system)
+        if line.state in OVERDUE and works and line.note.partition(":")[0] not in _LASTING:
             continue
-        if line.state is State.FOREIGN and line.until is not None and line.until <= at:
+        if line.until is not None and line.until <= at and line.state in (State.FOREIGN, *OVERDUE):
             continue
-        if line.state in (State.PENDING, State.CHANGING) and not line.note:
+        if line.state in (State.PENDING, State.CHANGING) and works and not line.note:
             line = replace(line, state=State.ACTIVE)
         found.append(line)
     return tuple(found)

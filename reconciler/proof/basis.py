@@ -25,6 +25,15 @@ def bases(found: Authorised, wanted: Callable[[Claim], bool]) -> tuple[Basis, ..
     return tuple(sorted(rows, key=lambda row: (row.merged, row.claim.grant), reverse=True))
 
 
+def unproved(found: Authorised, wanted: Callable[[Claim], bool]) -> tuple[Basis, ...]:
+    """Only of what was refused, or could not be judged."""
+    return tuple(
+        _told(o.claim, found.grants.versions[o.claim.version], o)
+        for o in found.outcomes
+        if o.proof is not Proof.PROVED and wanted(o.claim)
+    )
+
+
 def _of_claims(
     found: Authorised,
     wanted: Callable[[Claim], bool],

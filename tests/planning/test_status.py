@@ -161,6 +161,10 @@ def test_what_was_proved_has_no_second_line() -> None:
     assert states(lines([pair], [], named([basis(pair)], [pair]))) == ["alice pending"]
 
 
+def enforced(system: str) -> bool:
+    return True
+
+
 SAID = [
     claim(assignment("alice"), -1, 1),
     claim(assignment("bob", kind=PLAIN, on="shop"), -1, 30, grant="grants/shop/b.yaml"),
@@ -195,11 +199,27 @@ def test_only_what_is_asked_for(asked: Filter, who: list[str]) -> None:
 
 
 def test_of_a_time_to_come_what_is_to_be_given_is_there_and_what_is_over_is_gone() -> None:
-    found = foretold(lines(SAID, ROWS), NOW)
+    found = foretold(lines(SAID, ROWS), NOW, enforced)
     assert states(list(found)) == ["root foreign", "alice active", "bob active"]
 
 
 def test_of_a_time_to_come_foreign_access_that_ends_before_is_gone() -> None:
     row = live(assignment("root", kind=NATIVE), marked=False, until=1)
-    assert foretold(lines([], [row]), hours(1)) == ()
-    assert len(foretold(lines([], [row]), hours(0.5))) == 1
+    assert foretold(lines([], [row]), hours(1), enforced) == ()
+    assert len(foretold(lines([], [row]), hours(0.5), enforced)) == 1
+
+
+def test_in_a_system_that_only_reports_nothing_will_be_given_or_taken() -> None:
+    found = foretold(lines(SAID, ROWS), NOW, lambda system: False)
+    assert states(list(found)) == [
+        "root foreign", "alice pending", "bob active", "carol leftover"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("guard", "left"), [("last-admin", 1), ("mass-removal", 0)])
+def test_what_a_guard_keeps_for_good_will_be_there_still(guard: str, left: int) -> None:
+    of = assignment(kind=PLAIN)
+    says = declaration([claim(of, -5, -2)], NOW)
+    drawn = plan(says, Live((live(of),)), can, NOW, HORIZON)
+    back = replace(drawn, changes=(), held=(Held(drawn.changes[0], guard, "so"),))
+    assert len(foretold(status(says, back, can), NOW, enforced)) == left
