@@ -61,20 +61,24 @@ def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool
 def notices(plan: Plan, console: Console) -> None:
     for notice in plan.notices:
         console.print(f"[bold yellow]! {safe(notice)}[/]")
-    if plan.reviews:
-        reviews(plan.reviews, plan.at, console)
+    for review in plan.reviews:
+        _emergency(review, emergency(review), plan.at, console)
 
 
 def reviews(found: Iterable[OpenReview], now: datetime, console: Console) -> None:
     found = tuple(found)
     for review in found:
-        late = "OVERDUE " if review.due <= now else ""
-        colour = "red" if late else "yellow"
-        console.print(f"[bold {colour}]! {safe(late + emergency(review))}[/]")
+        _emergency(review, emergency(review, hint=""), now, console)
         for line in closing(review):
             console.print(f"    {safe(line)}", soft_wrap=True)
     if not found:
         console.print("No break-glass access waits for somebody to look at it.")
+
+
+def _emergency(review: OpenReview, words: str, now: datetime, console: Console) -> None:
+    late = review.due <= now
+    colour, mark = ("red", "OVERDUE ") if late else ("yellow", "")
+    console.print(f"[bold {colour}]! {mark}{safe(words)}[/]")
 
 
 def unapproved(plan: Plan, console: Console) -> None:

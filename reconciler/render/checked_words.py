@@ -27,6 +27,7 @@ MARKS = {
 UNJUDGED = "Not judged here: the forge's own protection decides"
 _FEW = 3
 _MANY = 10  # members of a group that are told one by one
+_MINUTE = 60
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -131,6 +132,8 @@ def _span(window: Window, at: datetime) -> str:
 def length(time: timedelta) -> str:
     """In words, the two largest units: "1 day 12 hours"."""
     seconds = int(time.total_seconds())
+    if seconds >= _MINUTE:  # eight hours, measured a moment later, are eight hours
+        seconds = round(seconds / _MINUTE) * _MINUTE
     parts: list[str] = []
     for size, unit in _UNITS:
         count, seconds = divmod(seconds, size)

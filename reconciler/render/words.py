@@ -103,11 +103,11 @@ def grouped(found: Iterable[Unapproved]) -> Iterator[Row]:
         )
 
 
-def emergency(review: OpenReview) -> str:
+def emergency(review: OpenReview, hint: str = " (`reconciler review` says how)") -> str:
     who = ", ".join(review.subjects)
     return (
         f"break-glass by {who}: {review.path} at {review.commit[:10]}, `{cut(review.reason)}`; "
-        f"to be looked at by {moment(review.due)} (`reconciler review` says how)"
+        f"to be looked at by {moment(review.due)}{hint}"
     )
 
 

@@ -329,6 +329,8 @@ def test_times_are_told_in_words() -> None:
     gone = change(step=Step.REMOVED, before=(was,), after=(), gained=timedelta(0))
     assert times(gone, at) == "was until 2026-11-02 10:00Z"
     assert length(timedelta(days=1, hours=12, minutes=3)) == "1 day 12 hours"
+    assert length(timedelta(hours=8) - timedelta(seconds=1)) == "8 hours"
+    assert length(timedelta(seconds=59)) == "less than a minute"
 
 
 def test_the_worst_is_the_answer() -> None:

@@ -39,6 +39,7 @@ def test_it_is_given_at_once_and_those_who_are_to_be_woken_are_told(taken: Hoste
     assert said(taken) == [comment]  # once
     for command in ("plan", "review"):
         assert "break-glass by alice@example.com" in taken.run(command).out
+    assert "to close it, write reviews/alice.yaml" not in taken.run("plan").out
 
 
 def test_it_is_shown_until_somebody_else_has_looked(taken: Hosted) -> None:
