@@ -78,7 +78,8 @@ class PullRequest:
     `author` is None where the account was deleted. `writers` are the authors, co-authors and
     committers of all its commits, and who pushed, as far as the forge tells; the forge's own
     account for edits in the browser is left out. `unsigned` are commits without a verified
-    signature. `reviews` are oldest first. `contents` has the wanted files at `head` and at the
+    signature, `size` is how many commits there are. `merged_as` is the last commit that its merge
+    left on the main line, "" where that is not told. `reviews` are oldest first. `contents` has the wanted files at `head` and at the
     commit of every review.
     """
 
@@ -94,6 +95,8 @@ class PullRequest:
     reviews: tuple[Review, ...] = ()
     contents: tuple[Content, ...] = ()
     title: str = ""
+    merged_as: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""Which approvals saw a file as the pull request's own, and not as something that its branch carried
-along from the main line. Asks git; never the forge."""
+"""What of a pull request's evidence is about this very commit, and about files that are the pull
+request's own, and not what its branch carried along from the main line. Asks git; never the forge."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ class Carried:
     _past: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
 
     def own(self, evidence: Evidence, want: Want) -> Evidence:
-        """With only those contents of the wanted file that its pull requests brought themselves."""
-        pulls = tuple(self._own(pull, want) for pull in evidence.pulls)
+        """With only the pull requests whose merge brought the commit, and only those contents of the
+        wanted file that they brought themselves."""
+        brought = (pull for pull in evidence.pulls if self._brought(pull, want.commit))
+        pulls = tuple(self._own(pull, want) for pull in brought)
         return evidence if pulls == evidence.pulls else replace(evidence, pulls=pulls)
 
     def _own(self, pull: PullRequest, want: Want) -> PullRequest:
@@ -30,6 +32,16 @@ class Carried:
             return _without(pull, want, {c.commit for c in pull.contents})
         stale = set(_stale(pull, want))
         return _without(pull, want, stale) if stale and self._had(want) else pull
+
+    def _brought(self, pull: PullRequest, commit: str) -> bool:
+        """Old commits of a pull request can be pushed again, long after it was merged. A rebase
+        leaves as many commits as it had, or fewer."""
+        if not pull.merged_as:
+            return True  # open, or the forge's reader has seen to it
+        at, merged = self.archive.number(commit), self.archive.number(pull.merged_as)
+        if at is None or merged is None:
+            return False  # it was merged into another line than this
+        return merged - max(pull.size, 1) < at <= merged
 
     def _had(self, want: Want) -> bool:
         """Whether anything before the commit had this content at this path; every file was once

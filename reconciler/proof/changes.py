@@ -7,6 +7,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import cast
 
 from reconciler.forge.base import Want
@@ -63,6 +64,7 @@ class Changes:
     _switched: list[tuple[int, ForgeSettings]] = field(default_factory=list)  # and by which commit
     _before: dict[int, int] = field(default_factory=dict)
     _grounds: dict[tuple[Entry, ...], Ground] = field(default_factory=dict)
+    _bases: dict[tuple[Entry, ...], str] = field(default_factory=dict)
 
     def ground(self, number: int) -> Ground:
         """What counts once the commit `number` is there."""
@@ -70,6 +72,15 @@ class Changes:
         found = self._grounds.get(entries)
         if found is None:
             found = self._grounds[entries] = ground(entries, self.read)
+        return found
+
+    def basis(self, number: int) -> str:
+        """Names what counted then. It may be another once more is known: a forge can be slow to
+        say which pull request a commit came by."""
+        entries = self.standing.at(number)
+        found = self._bases.get(entries)
+        if found is None:
+            found = self._bases[entries] = sha256(repr(entries).encode()).hexdigest()[:32]
         return found
 
     def previous(self, id: int) -> int:
@@ -143,7 +154,7 @@ class _Walk:
         self._read = Reading(archive)
         self._eras = self._forges()
         self._carried = Carried(archive)
-        self._known: set[str] = set()
+        self._known: dict[str, str] = {}
         self._proved: dict[str, dict[str, str]] = {}
 
     def run(self, today: Roster | None) -> Changes:
@@ -191,14 +202,15 @@ class _Walk:
         end = min((era for era in self._eras if era >= start), default=self._last)
         spaces = self._spaces(changes)
         due = [e for e in self._events if start <= e.number <= end]
-        self._known |= self._memory.read(spaces, [_key(e) for e in due]).keys()
+        self._known.update(self._memory.read(spaces, [_key(e) for e in due]))
         wants = [_want(e) for e in due if _key(e) not in self._known]
         self._dossier.prefetch(changes.settings, [*wants, *self._extra(changes, start, end)])
         return end
 
     def _approved(self, event: Event, changes: Changes, today: Roster | None) -> bool:
         space, key = self._spaces(changes), _key(event)
-        if key in self._known:
+        basis = changes.basis(event.number - 1)
+        if self._known.get(key) == basis:
             return True
         evidence = self._dossier.of(changes.settings, _want(event))
         if evidence is None or changes.unsure:  # by rules that are not known nothing is judged
@@ -216,7 +228,7 @@ class _Walk:
             changes.settings,
         )
         if judgement.verdict is Verdict.GRANTED:
-            self._proved.setdefault(space, {})[key] = judgement.pull
+            self._proved.setdefault(space, {})[key] = basis
             return True
         changes.refusals.append(Refusal(event, judgement))
         if event.content is not None:

@@ -30,8 +30,14 @@ def _page(version: Version[DirectoryPage], changes: Changes) -> DirectoryPage:
     found = DirectoryPage()
     for page, counts in _line(version.id, changes):
         if isinstance(page, DirectoryPage):
-            found = page if counts else narrowed_page(found, page)
+            found = page if counts else _without_leavers(found, narrowed_page(found, page))
     return found
+
+
+def _without_leavers(before: DirectoryPage, after: DirectoryPage) -> DirectoryPage:
+    """Nobody has confirmed that they left: they are as good as taken out, which the guards count."""
+    status = {person.id: person.status for person in before.people}
+    return replace(after, people=tuple(p for p in after.people if p.status is status[p.id]))
 
 
 def _bundle(version: Version[Bundle], changes: Changes) -> Bundle:

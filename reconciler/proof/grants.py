@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from reconciler.model import (
+    Cause,
     Claim,
     Evidence,
     ForgeKind,
@@ -81,6 +82,8 @@ class Grants:
     def prepare(self, versions: Iterable[Version[Grant]]) -> None:
         """Fetches at once what it takes to judge these."""
         fresh = [v for v in versions if v.id not in self._prepared]
+        if not fresh:
+            return
         self._prepared.update(v.id for v in fresh)
         due = [v for v in fresh if not self._trusts(v) and _proves(self.forge(v))]
         self._known.update(self.memory.read(self._space, [name(v) for v in due]))
@@ -132,7 +135,10 @@ class Grants:
                     continue
                 del left[k]
                 if not window.empty:
-                    yield replace(claim, window=window, said=said, proof=outcome.proof)
+                    # Else an unapproved edit of every end would pass the guards as expiry.
+                    sooner = claim.cause is Cause.EXPIRED and window.end != said.end
+                    cause = Cause.UNAPPROVED if sooner else claim.cause
+                    yield replace(claim, window=window, said=said, cause=cause, proof=outcome.proof)
             id = earlier.previous
 
     def cases(
@@ -170,6 +176,9 @@ class Grants:
     def _ground(self, version: Version[Grant]) -> Ground:
         return self.changes.ground(self._number(version) - 1)
 
+    def _basis(self, version: Version[Grant]) -> str:
+        return self.changes.basis(self._number(version) - 1)
+
     def _outcomes(self, version: Version[Grant]) -> Iterator[Outcome]:
         claims = self.claims.get(version.id)
         if claims is None:
@@ -181,7 +190,7 @@ class Grants:
             yield from (Outcome(c, Proof.WAITING) for c in claims)
             return
         row = self._known.get(name(version))
-        remembered = decode_granted(row) if row is not None else {}
+        remembered = decode_granted(row, self._basis(version)) if row is not None else {}
         fresh: list[Outcome] = []
         for claim in claims:
             if judgement := remembered.get(self._mark(claim, version)):
@@ -319,7 +328,7 @@ class Grants:
             if o.proof is Proof.PROVED and o.judgement is not None
         }
         if granted and _proves(self.forge(version)):
-            self._fresh[name(version)] = encode_granted({**known, **granted})
+            self._fresh[name(version)] = encode_granted({**known, **granted}, self._basis(version))
 
 
 _RANK = {Verdict.GRANTED: 0, Verdict.WAITING: 1, Verdict.REFUSED: 2}

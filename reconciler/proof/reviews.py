@@ -15,6 +15,7 @@ from reconciler.model import (
     Source,
     Version,
 )
+from reconciler.policy.approvals import approvers
 from reconciler.policy.roster import Roster, whose
 from reconciler.proof.changes import Changes
 from reconciler.proof.evidence import Dossier
@@ -75,19 +76,29 @@ class AfterReviews:
     def _independent(
         self, review: Version[AfterReview], grantees: frozenset[str], by: Source
     ) -> bool:
-        """Somebody whom the rule names, and who had none of the access, wrote or approved it."""
+        """Somebody whom the rule names, and who had none of the access, opened it or approved it."""
         number = self.changes.archive.number(review.commit)
         assert number is not None
         settings = self.changes.forge(number)
         if settings.kind is ForgeKind.NONE or self.changes.trusts(number):
             return True
-        evidence = self.dossier.of(settings, Want(review.commit, review.origin, review.blob))
+        want = Want(review.commit, review.origin, review.blob)
+        evidence = self.dossier.of(settings, want)
         then, today = self.changes.ground(number - 1).roster, self.changes.tip.roster
         eligible = _people(by, then) - grantees
         for pull in evidence.pulls if evidence else ():
-            words = {whose(r.account, then, today) for r in pull.reviews if r.account}
+            found = approvers(
+                pull,
+                want.path,
+                want.blob,
+                then,
+                today,
+                grantees,
+                self_approval=False,
+                signed=settings.signed,
+            )
             author = whose(pull.author, then, today) if pull.author else ""
-            if eligible & (words | {author}):
+            if not found.void and eligible & (found.persons | {author}):
                 return True
         return False
 

@@ -25,18 +25,22 @@ def decode(row: str) -> Evidence | None:
         return None
 
 
-def encode_granted(granted: Mapping[str, Judgement]) -> str:
-    """By mark. Why it was granted is not kept, nor anything that was not granted."""
+def encode_granted(granted: Mapping[str, Judgement], basis: str) -> str:
+    """By mark. Why it was granted is not kept, nor anything that was not granted. `basis` names the
+    rules and people that it was granted by."""
     rows = [
         [mark, j.rule, j.approved_by, j.pull, j.break_glass, j.automatic]
         for mark, j in granted.items()
     ]
-    return json.dumps(rows, separators=(",", ":"))
+    return json.dumps([basis, rows], separators=(",", ":"))
 
 
-def decode_granted(row: str) -> dict[str, Judgement]:
-    """Empty for a row that came to harm."""
+def decode_granted(row: str, basis: str) -> dict[str, Judgement]:
+    """Empty for a row that came to harm, or that stands on another basis."""
     try:
+        stands_on, rows = json.loads(row)
+        if stands_on != basis:
+            return {}
         return {
             mark: Judgement(
                 Verdict.GRANTED,
@@ -46,7 +50,7 @@ def decode_granted(row: str) -> dict[str, Judgement]:
                 break_glass=bool(broken),
                 automatic=bool(automatic),
             )
-            for mark, rule, by, pull, broken, automatic in json.loads(row)
+            for mark, rule, by, pull, broken, automatic in rows
         }
     except (ValueError, TypeError):
         return {}
@@ -57,6 +61,8 @@ def _pull(p: PullRequest) -> dict[str, Any]:
         "number": p.number,
         "url": p.url,
         "title": p.title,
+        "merged_as": p.merged_as,
+        "size": p.size,
         "base": p.base,
         "head": p.head,
         "author": _account(p.author),
@@ -87,6 +93,8 @@ def _to_pull(p: dict[str, Any]) -> PullRequest:
         ),
         tuple(Content(str(c), str(path), str(blob)) for c, path, blob in p["contents"]),
         str(p["title"]),
+        str(p["merged_as"]),
+        int(p["size"]),
     )
 
 

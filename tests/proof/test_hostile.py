@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.model import Proof
+from reconciler.planning.guards import UNEXPLAINED
+from tests.proof.test_break_glass import BROKEN, GLASS, breaks
 from tests.proof.town import (
+    PEOPLE,
     A,
     B,
     Town,
     asks,
+    mail,
 )
 
 FORBID = """rules:
@@ -90,7 +95,8 @@ def test_a_merge_by_hand_does_not_bring_back_what_the_pull_request_never_changed
     town.wait(minutes=1)
     made = bare.commit(tree, parents, "Merge", who, who, town.at)
     town.github.point("grace", "main", made)
-    town.github.pulls[number].introduced |= {made}  # a forge may well say so
+    pull = town.github.pulls[number]  # a forge may well say so
+    pull.introduced, pull.merge_commit = pull.introduced | {made}, made
     if path != A:
         town.pull("alice", {A: asks(role="admin")}, "carol")
     assert town.run().held == ({"alice read"} if path == A else set())
@@ -108,3 +114,85 @@ def test_an_approval_for_another_branch_is_none_for_ours(town: Town, automatic: 
     town.merge(number)
     seen = town.run()
     assert seen.held == set()
+
+
+def test_what_was_approved_once_is_not_brought_in_again_by_pushing_its_old_commits(
+    town: Town,
+) -> None:
+    """The branch's own commits, after its pull request was squashed and its grant taken back."""
+    town.begin()
+    number = town.propose("alice", {A: asks(end="duration: 50d")})
+    branch = town.branch_of(number)
+    town.approve(number, "carol")
+    town.merge(number, "squash")
+    town.pull("grace", {A: None})
+    bare, who = town.github.bare, town.github.users["grace"].ident
+    old, main = bare.tip(branch), bare.tip("main")
+    town.wait(minutes=1)
+    made = bare.commit(f"{old}^{{tree}}", (old, main), "Merge", who, who, town.at)
+    town.github.point("grace", "main", made)
+    town.github.pulls[number].introduced |= {old}  # GitHub tells of it: the commit was in it
+    assert town.run().held == set()
+
+
+def test_by_rules_that_were_not_known_yet_nothing_is_remembered(town: Town) -> None:
+    """A forge may take a moment to say which pull request a commit came by."""
+    town.begin()
+    town.pull("grace", {PEOPLE: town.directory(leads=["dave"])}, "frank")
+    late = max(town.github.pulls)
+    town.pull("alice", {A: asks()}, "carol")
+    told, town.github.pulls[late].introduced = town.github.pulls[late].introduced, frozenset()
+    town.run()
+    town.github.pulls[late].introduced = told
+    assert town.run().held == set()
+
+
+def test_old_commits_that_are_merged_by_hand_are_not_what_was_approved(town: Town) -> None:
+    town.begin()
+    number = town.propose("alice", {A: asks(end="duration: 50d")})
+    town.approve(number, "carol")
+    town.merge(number, "squash")
+    town.pull("grace", {A: None})
+    bare, who = town.github.bare, town.github.users["grace"].ident
+    old, main = bare.tip(town.branch_of(number)), bare.tip("main")
+    town.wait(minutes=1)
+    made = bare.commit(f"{old}^{{tree}}", (main, old), "Merge", who, who, town.at)
+    town.github.point("grace", "main", made)
+    town.github.pulls[number].introduced |= {old, made}  # GitHub tells of it: it has been in it
+    assert town.run().held == set()
+
+
+@pytest.mark.parametrize("state", ["CHANGES_REQUESTED", "DISMISSED", "late"])
+def test_a_break_glass_review_is_closed_only_by_an_approval_before_the_merge(
+    town: Town, state: str
+) -> None:
+    town.begin(GLASS.replace("[admins, oncall]", "[leads]"))
+    taken = town.pull("alice", {BROKEN: breaks()})
+    closing = f"grant: {BROKEN}\ncommit: {taken}\noutcome: justified\nremarks: All was well\n"
+    number = town.propose("alice", {"reviews/one.yaml": closing})
+    if state == "DISMISSED":
+        town.approve(number, "carol")
+        town.github.dismiss(number, town.github.pulls[number].reviews[-1].id)
+    elif state != "late":
+        town.approve(number, "carol", state=state)
+    town.merge(number)
+    if state == "late":
+        town.approve(number, "carol")
+    assert len(town.run().reviews) == 1
+
+
+@pytest.mark.parametrize("way", ["ends", "leavers"])
+def test_what_nobody_approved_takes_nothing_past_the_guards(town: Town, way: str) -> None:
+    """Expired and left are never counted: else one push to main would take everything at once."""
+    town.begin()
+    town.pull("alice", {A: asks(end="expires: 2026-12-01T00:00:00Z")}, "carol")
+    if way == "ends":
+        town.push("grace", {A: asks(end="expires: 2026-11-01T09:30:00Z")})
+    else:
+        who = f"id: {mail('alice')}, "
+        town.push("grace", {PEOPLE: town.directory().replace(who, f"{who}status: left, ")})
+    town.wait(hours=1)
+    seen = town.run()
+    assert seen.held == set()
+    over = [c for c in seen.authorised.claims if c.proof is Proof.PROVED]
+    assert max(over, key=lambda c: c.window.end or town.at).cause in UNEXPLAINED

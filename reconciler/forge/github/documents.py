@@ -22,6 +22,7 @@ fragment Who on Actor {{
 fragment Git on GitActor {{ name email user {{ ...Who }} }}
 fragment PullFacts on PullRequest {{
   number url title state merged mergedAt baseRefName baseRepository {{ nameWithOwner }} headRefOid
+  mergeCommit {{ oid }}
   author {{ ...Who }} mergedBy {{ ...Who }}
 }}
 fragment CommitFacts on PullRequestCommit {{

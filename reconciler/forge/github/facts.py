@@ -29,6 +29,8 @@ def pull_request(pull: SeenPull) -> PullRequest:
         reviews=_reviews(pull),
         contents=tuple(dict.fromkeys(seen)),
         title=pull.title,
+        merged_as=pull.merged_as if pull.merged_at else "",  # before, GitHub tells a trial
+        size=len(pull.commits.rows),
     )
 
 

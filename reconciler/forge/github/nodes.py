@@ -96,6 +96,7 @@ class SeenPull:
     events: Page[Event]
     tip: str
     contents: tuple[Content, ...]
+    merged_as: str = ""
 
 
 def page(node: Any, row: Callable[[Any], T]) -> Page[T]:
@@ -128,6 +129,7 @@ def pull(node: Any, wanted: tuple[str, ...], paths: Paths) -> SeenPull:
         events=events(node),
         tip=_oid(tip["oid"]) if tip else "",
         contents=contents(tip, wanted, paths) if tip else (),
+        merged_as=_oid(node["mergeCommit"]["oid"]) if node["mergeCommit"] else "",
     )
 
 
