@@ -244,7 +244,12 @@ def at(root: Path) -> Git:
     )
     if inside is None:
         why = words_of(git._run(("rev-parse", "--git-dir")).stderr)
-        raise InputError(f"{root.resolve()} is no git repository: {why}")
+        if why.startswith("not a git repository"):
+            raise InputError(
+                f"{git.root} is no git repository; run in an access repository, or, where "
+                "`reconciler init` wrote one, `git init -b main` and commit first"
+            )
+        raise InputError(f"git cannot read {git.root}: {why}")
     lines = inside.split("\n")
     if "true" in lines[1:2]:
         raise InputError(

@@ -533,7 +533,7 @@ def test_a_shallow_clone_says_which_depth_to_set(repo: Repository, tmp_path: Pat
 
 def test_no_git_repository_no_commit_no_configuration(tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
-    assert "is no git repository: not a git repository" in refusal(tmp_path / "bare")
+    assert "is no git repository; run in an access repository" in refusal(tmp_path / "bare")
     empty = Repository(tmp_path / "empty", empty=True)
     assert "has no commit yet" in refusal(empty.root)
     empty.commit(1, ("README.md", "x"))
