@@ -30,6 +30,9 @@ class Spell:
         return self.start <= at < when(self.end)
 
 
+_Key = tuple[str, str, str]  # subject, entitlement, account
+
+
 class Turn(StrEnum):
     GAINED = "gained"
     LOST = "lost"
@@ -61,15 +64,17 @@ class Recorded:
 
 def spells(claims: Iterable[Claim]) -> tuple[Spell, ...]:
     """Of what was shown to be approved, in order."""
-    groups: dict[tuple[str, Entitlement, str], list[Claim]] = defaultdict(list)
+    groups: dict[_Key, list[Claim]] = defaultdict(list)
     for claim in claims:
         if claim.proof is Proof.PROVED and not claim.window.empty:
-            groups[claim.subject.id, claim.entitlement, claim.account].append(claim)
-    found = [spell for group in groups.values() for spell in _joined(group)]
-    return tuple(sorted(found, key=lambda s: (s.subject, s.entitlement, s.account, s.start)))
+            groups[claim.subject.id, claim.entitlement.key, claim.account].append(claim)
+    return tuple(spell for key in sorted(groups) for spell in _joined(groups[key]))
 
 
 def _joined(group: list[Claim]) -> Iterator[Spell]:
+    if len(group) == 1:  # by far the most
+        yield _spell(group)
+        return
     row: list[Claim] = []
     for claim in sorted(group, key=lambda c: (c.window.start, c.grant)):
         if row and claim.window.start > _end(row):
