@@ -109,7 +109,7 @@ class _Trial:
             tuple(sorted(self._mistakes())),
             tuple(_unjudged(touched)),
             (*self._idle(grants, {c.version for c in new}), *overlaps(grants, new, self.now)),
-            tuple(self._notices(grants)),
+            (*self._notices(grants), *self._whole_files(touched)),
             self._unknown(authorised, ruled),
             self.main.authorised.changes.tip.laws.auto_merge,
         )
@@ -183,6 +183,16 @@ class _Trial:
             )
         if any(version.content.duration is not None for version in grants):
             yield "`duration` counts from the merge: ends are told as if it were merged now"
+
+    def _whole_files(self, touched: Iterable[str]) -> Iterator[str]:
+        """A diff against the main line hides what lies there unapproved; an approval does not."""
+        touched = frozenset(touched)
+        for one in self.main.authorised.unapproved:
+            if one.path in touched and not one.subject:
+                yield (
+                    f"{one.path} has lines on the main line that nobody approved, since commit "
+                    f"{one.commit[:10]}: whoever approves this approves the whole file, with them"
+                )
 
     def _unknown(self, authorised: Authorised, ruled: Iterable[Ruled]) -> tuple[Unknown, ...]:
         found = {*self.main.authorised.unknown, *authorised.unknown}

@@ -499,3 +499,18 @@ def test_the_end_is_told_as_if_it_were_merged_now(town: Town) -> None:
     assert window.end == town.at + timedelta(hours=8)
     assert window.end > datetime(2026, 11, 1, 17, tzinfo=UTC)
     assert "`duration` counts from the merge" in found.notices[0]
+
+
+def test_lines_that_nobody_approved_are_told_before_they_are_approved_with_the_rest(
+    town: Town,
+) -> None:
+    """GitHub's diff is against the main line, and does not show what lies there already."""
+    town.begin()
+    pushed = town.push("bob", {PEOPLE: town.directory(leads=["bob", "carol", "dave"])})
+    innocent = town.directory(leads=["bob", "carol", "dave"]) + "# tidier now\n"
+    found = proposed(town, {PEOPLE: innocent}, "alice", "frank")
+    assert [n for n in found.notices if PEOPLE in n] == [
+        f"{PEOPLE} has lines on the main line that nobody approved, since commit {pushed[:10]}: "
+        "whoever approves this approves the whole file, with them"
+    ]
+    assert not any(PEOPLE in n for n in proposed(town, {A: asks()}).notices)
