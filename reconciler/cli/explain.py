@@ -114,7 +114,7 @@ class _Asked:
     def facts(self, events: tuple[Event, ...], progress: Progress) -> Facts:
         session, wanted = self._session, self._wanted
         mine = tuple(c for c in session.authorised.claims if self._mine(c))
-        near = tuple(c for c in mine if self._may_be(c))
+        near = tuple(c for c in mine if wanted.may(c.entitlement))
         found = bases(session.authorised, self._mine)
         systems = {c.entitlement.system for c in near}
         systems |= {i.entitlement.system for i in wanted.items}
@@ -145,13 +145,6 @@ class _Asked:
             session.recall.digest.remembered.of,
             events,
         )
-
-    def _may_be(self, claim: Claim) -> bool:
-        """Whether the claim's system must be asked. A role of a slot is seen with the others, and
-        a name in a file may be spelled in another way than in an item that is asked for."""
-        wanted = self._wanted
-        systems = {i.entitlement.system for i in wanted.items}
-        return wanted(claim.entitlement) or claim.entitlement.system in systems
 
 
 def _named(

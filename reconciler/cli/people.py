@@ -76,12 +76,21 @@ class Wanted:
             else:
                 patterns.append(word)
         self._fits: Callable[[str], bool] = globs.text(patterns)
+        self._systems = globs.text(
+            [
+                *(pattern.partition(":")[0] if ":" in pattern else "*" for pattern in patterns),
+                *(one.entitlement.system for one in self.items),
+            ]
+        )
         self.all = not patterns and not self.items
         self._spelled = {one.entitlement for one in self.items}
-        self.globs = bool(patterns)
 
     def __call__(self, entitlement: Entitlement) -> bool:
         return self.all or entitlement in self._spelled or self._fits(str(entitlement))
+
+    def may(self, entitlement: Entitlement) -> bool:
+        """Whether its system may spell it in a way that is asked for."""
+        return self.all or self._systems(entitlement.system)
 
     def also(self, canonical: Iterable[Entitlement]) -> None:
         """The items as their systems spell them."""

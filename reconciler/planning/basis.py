@@ -58,8 +58,8 @@ Named = tuple[Assignment, Basis]
 def named(bases: Iterable[Basis], pairs: Iterable[tuple[Assignment, Claim]]) -> tuple[Named, ...]:
     """Each with its assignment. Where no system was asked who it is, or did not know, the principal
     has no id, and the name by which it would be looked for."""
-    known = {spelled(claim): assignment for assignment, claim in pairs}
-    return tuple((known.get(basis.spelled) or _unnamed(basis.claim), basis) for basis in bases)
+    known = {spelled(claim)[1:]: assignment for assignment, claim in pairs}
+    return tuple((known.get(basis.spelled[1:]) or _unnamed(basis.claim), basis) for basis in bases)
 
 
 def _unnamed(claim: Claim) -> Assignment:

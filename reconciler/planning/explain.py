@@ -113,7 +113,7 @@ class Facts:
 def explain(facts: Facts, wanted: Callable[[Entitlement], bool]) -> tuple[Answer, ...]:
     """What is held first, then what is to come, then what is over."""
     answers = _Answers(facts)
-    found = [answers.of(of) for of in answers.known() if wanted(of.entitlement)]
+    found = [answers.of(of) for of in answers.known() if any(map(wanted, answers.spelled(of)))]
     order = list(Holds)
     return tuple(sorted(found, key=lambda a: (order.index(a.holds), a.assignment)))
 
@@ -168,14 +168,17 @@ class _Answers:
             tuple(r for r in self._slots[assignment.slot] if r not in rows),
             () if unread else tuple(self._coming(lines, bases)),
             self._since(key, rows),
-            self._told(assignment, bases),
+            self._told(assignment),
             unread,
         )
 
-    def _told(self, of: Assignment, bases: tuple[Basis, ...]) -> tuple[Event, ...]:
+    def spelled(self, of: Assignment) -> frozenset[Entitlement]:
+        """As its system spells it, and as the files do."""
+        return frozenset({of.entitlement, *(b.claim.entitlement for b in self._bases[of.key])})
+
+    def _told(self, of: Assignment) -> tuple[Event, ...]:
         """What was decided is written down as the file spells it, what was done as the system."""
-        spelled = {of.entitlement, *(b.claim.entitlement for b in bases)}
-        keys = [Assignment(e, Principal("")).key for e in spelled]
+        keys = [Assignment(e, Principal("")).key for e in self.spelled(of)]
         decided = [event for key in keys for event in self._decided.get(key, ())]
         return tuple(sorted((*decided, *self._events[of.key]), key=lambda event: event.at))
 

@@ -252,3 +252,20 @@ def test_a_decision_is_told_of_what_it_was_about_and_opens_no_answer_of_its_own(
     done = Event(EventKind.DONE, hours(-1), "r1", WHO, of, "add")
     assert one([claim(of)], [live(of)], events=(done, decided)).events == (decided, done)
     assert answers([], [], events=(decided,)) == []
+
+
+def test_it_is_asked_for_as_the_file_spells_it_or_as_the_system_does() -> None:
+    of, said = claim(assignment(kind=PLAIN))
+    said = replace(said, entitlement=replace(said.entitlement, resource="the vault"))
+    pairs = [(of, said)]
+    facts = Facts(WHO, Plan(NOW), named([basis(said)], pairs), (), (), ENFORCE, lambda e: "")
+    for name in ("vault", "the vault"):
+        [found] = explain(facts, lambda e, name=name: e.resource == name)  # type: ignore[misc]
+        assert found.assignment == of
+
+
+def test_what_was_refused_for_later_is_told_with_what_is_held_now() -> None:
+    of, now = claim(assignment(kind=PLAIN))
+    later = replace(claim(of, 5, 9)[1], version=7, proof=Proof.REFUSED)
+    told = named([basis(now), basis(later)], [(of, now)])
+    assert {assignment for assignment, _ in told} == {of}
