@@ -108,7 +108,11 @@ class _Trial:
             tuple(refusals),
             tuple(sorted(self._mistakes())),
             tuple(_unjudged(touched)),
-            (*self._idle(grants, {c.version for c in new}), *overlaps(grants, new, self.now)),
+            (
+                *self._idle(grants, {c.version for c in new}),
+                *overlaps(grants, new, self.now),
+                *(self._closing(authorised) if self.number else ()),
+            ),
             (*self._notices(grants), *self._whole_files(touched)),
             self._unknown(authorised, ruled),
             self.main.authorised.changes.tip.laws.auto_merge,
@@ -172,6 +176,25 @@ class _Trial:
                 yield (
                     f"{version.path} gives nothing: nobody whom it names is active, or what it "
                     "names is empty"
+                )
+
+    def _closing(self, authorised: Authorised) -> Iterator[str]:
+        """Files of reviews/ that close nothing: nobody would notice before the emergency is late."""
+        waiting = {review.commit for review in self.main.authorised.reviews}
+        after = {review.commit for review in authorised.reviews}
+        for version in self.loaded.reviews:
+            about = version.content
+            if version.commit != self.commit or version.id in authorised.changes.refused:
+                continue
+            if about.commit not in waiting:
+                yield (
+                    f"{version.path} closes nothing: no emergency that commit {about.commit[:10]} "
+                    "brought in waits for a review; `reconciler review` lists those that do"
+                )
+            elif about.commit in after:
+                yield (
+                    f"{version.path} does not close {about.grant}: it is another file, or nobody has "
+                    "opened or approved this who may review it and had none of the access"
                 )
 
     def _notices(self, grants: Iterable[Version[Grant]]) -> Iterator[str]:

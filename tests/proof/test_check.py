@@ -11,6 +11,7 @@ from reconciler.forge.base import ForgeError
 from reconciler.model.checked import AccessChange, Answer, Checked, Ruled, Step
 from reconciler.proof.authorise import Forge
 from reconciler.proof.check import base, check
+from tests.proof.test_break_glass import BROKEN, GLASS, breaks, closes
 from tests.proof.town import (
     CHANGES,
     CONFIGURATION,
@@ -454,6 +455,21 @@ def test_access_that_is_held_as_long_already_is_warned_of(town: Town) -> None:
     found = proposed(town, {B: asks()})
     assert found.changes == ()
     assert f"by {A}" in found.warnings[0]
+
+
+def test_a_review_that_closes_nothing_is_told_before_the_merge(town: Town) -> None:
+    town.begin(GLASS)
+    made = town.pull("alice", {BROKEN: breaks()})
+    file = "reviews/a.yaml"
+
+    def warned(login: str, commit: str, *approvers: str) -> str:
+        return "".join(proposed(town, {file: closes(commit)}, login, *approvers).warnings)
+
+    assert warned("grace", made, "frank") == ""
+    assert "closes nothing: no emergency that commit 0000000000" in warned(
+        "grace", "0" * 40, "frank"
+    )
+    assert f"does not close {BROKEN}" in warned("alice", made, "carol")
 
 
 def test_break_glass_needs_nobody_and_is_told_as_what_it_is(town: Town) -> None:
