@@ -11,7 +11,7 @@ from reconciler.cli import clock, forges, options
 from reconciler.cli.session import FAILED, TRUST, UNAPPROVED, WRONG_INPUT
 from reconciler.errors import InputError
 from reconciler.forge.base import ForgeWriter, State
-from reconciler.model.checked import Answer, Checked
+from reconciler.model.checked import Answer, Checked, Step
 from reconciler.proof.check import Base, base, check
 from reconciler.proof.check_pull import NotThisOne
 from reconciler.render import checked as render
@@ -122,11 +122,21 @@ def _merge(found: Checked, number: int, line: Base) -> None:
         why = "no file of policies/ on the main line says `auto_merge: true`"
     elif others or not found.paths:
         why = f"only files below grants/ are merged so, and it changes {', '.join(others[:3])}"
+    elif losers := _losers(found):
+        why = f"it takes access away ({', '.join(losers[:3])}), and that needs nobody's approval"
     else:
         _writer(line).merge(number, found.head)
         click.echo(f"merged {found.url} at {found.head[:12]}", err=True)
         return
     click.echo(f"not merged: {why}", err=True)
+
+
+def _losers(found: Checked) -> tuple[str, ...]:
+    """Who has less by it; and files that go, though nobody would notice today."""
+    kept = (Step.ADDED, Step.EXTENDED)
+    people = {change.subject for change in found.changes if change.step not in kept}
+    silent = set(found.paths) - {ruled.path for ruled in found.ruled}
+    return (*sorted(people), *sorted(silent))
 
 
 def _writer(line: Base) -> ForgeWriter:

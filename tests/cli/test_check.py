@@ -32,7 +32,7 @@ from reconciler.model.checked import (
 from reconciler.model.position import Position
 from reconciler.render import checked as render
 from reconciler.render.checked_words import headline, length, times
-from tests.proof.town import CHANGES, POLICY, RULES, A, B, Files, Town, asks
+from tests.proof.town import CHANGES, POLICY, RULES, A, B, Files, Town, asks, mail
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "check.schema.json").read_text())
 CHECKED = datetime(2026, 11, 1, 10, tzinfo=UTC)
@@ -229,6 +229,18 @@ def test_it_merges_what_is_approved_where_the_policy_of_the_main_line_lets_it(
     done = office.pulled(number, "--merge")
     assert (done.code, office.town.github.pulls[number].state) == (0, "MERGED")
     assert office.town.run().held == {"alice write"}
+
+
+@pytest.mark.parametrize("text", [None, asks("bob", end="duration: 1h")])
+def test_what_takes_access_away_is_merged_by_a_person(office: Office, text: str | None) -> None:
+    """It needs no approval, so that anybody could have anybody's access removed."""
+    office.begin(AUTO)
+    office.town.pull("bob", {B: asks("bob", end="duration: 2d")}, "carol")
+    number = office.town.propose("erin", {A: asks("erin"), B: text})
+    office.town.approve(number, "carol")
+    done = office.pulled(number, "--merge")
+    assert f"not merged: it takes access away ({mail('bob')}" in done.err
+    assert office.town.github.pulls[number].state == "OPEN"
 
 
 def test_a_pull_request_does_not_switch_its_own_merge_on(office: Office) -> None:
