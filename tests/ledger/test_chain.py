@@ -166,6 +166,14 @@ def test_a_file_cut_short_is_found(sizes: list[int], data: st.DataObject) -> Non
     assert (flaw.sort, flaw.number, flaw.batch) == (Break.UNREADABLE, whole + 1, batch)
 
 
+def test_a_file_without_its_last_line_break_is_found() -> None:
+    """What is missing may be more than that."""
+    found = batches([2, 2])
+    found[-1] = (2, found[-1][1][:-1])
+    [flaw] = flaws(found)
+    assert (flaw.sort, flaw.number, flaw.batch) == (Break.UNREADABLE, 4, 2)
+
+
 @given(SIZES, SIZES, st.data())
 def test_two_histories_are_found(one: list[int], other: list[int], data: st.DataObject) -> None:
     """Two writers that began from the same entry, put one behind the other."""

@@ -102,6 +102,21 @@ def test_anybody_can_compute_the_hash_without_us() -> None:
     assert done.stdout.decode().split()[0] == entry.hash
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda line, digest: line.replace(b'"hash":"', b'"hash":"' + digest + b'","hash":"'),
+        lambda line, digest: line.replace(b'"hash":"', b'"hash": "'),
+        lambda line, digest: line.replace(b'"hash":"' + digest + b'",', b""),
+        lambda line, digest: line.replace(digest, digest[:-1]),
+    ],
+    ids=["twice", "spelled otherwise", "not at all", "short"],
+)
+def test_a_line_says_its_hash_once_and_in_one_way(harm: Any) -> None:
+    [entry] = entries(event())
+    assert wire.true_hash(harm(wire.encode(entry), entry.hash.encode())) == ""
+
+
 def test_a_time_without_an_offset_is_refused() -> None:
     naive = datetime(2026, 12, 1)  # noqa: DTZ001
     with pytest.raises(LedgerError, match="has no UTC offset"):
