@@ -192,6 +192,9 @@ def _committed(path: str, repo: Path, *, plain: bool) -> Explanation:
 def _version(path: str, loaded: Loaded) -> Version[Grant]:
     """The latest content of the file, also of one that is gone."""
     found = [v for v in loaded.grants if path in (v.path, v.origin)]
+    wrong = [problem for problem in loaded.problems if problem.position.path == path]
+    if not found and wrong:
+        raise InputError(f"no version of {path} was valid; {wrong[0]}")
     if not found:
         raise InputError(
             f"no valid grant at {path} in the last commits; write the path of a committed file, or "

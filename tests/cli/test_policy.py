@@ -242,6 +242,13 @@ def test_a_grant_that_is_wrong_is_told_and_not_explained(desk: Desk) -> None:
     assert re.search(r"grants/a.yaml:\d+:\d+: ", done.err)
 
 
+def test_a_committed_grant_that_never_was_valid_is_told_with_its_mistake(desk: Desk) -> None:
+    desk.begin(**{A: "subject: alice@example.com\n"})
+    done = desk.run("policy", "explain", A)
+    assert done.code == 2
+    assert re.search(rf"no version of {A} was valid; {A}:\d+:\d+: ", done.err)
+
+
 def test_what_is_left_open_is_told_and_strict_ends_with_1(desk: Desk) -> None:
     rules = RULES + "  - permit: never\n    match: {roles: [admin]}\n    approvals: []\n"
     desk.begin(rules)
