@@ -81,11 +81,17 @@ def command(
         modes = session.modes
         lines = foretold(lines, at, lambda system: modes[system] is Mode.ENFORCE)
     found = tuple(line for line in lines if asked(line))
-    anything = Filter(subject or "", foreign=True)
-    if subject and not any(anything(line) for line in lines):
-        people.resolved(subject, people.known(session.loaded, session.authorised))
+    if subject:
+        _known(subject, lines, session)
     _print(found, plan, style, late=late, plain=no_color)
     return session.exit_code(plan)
+
+
+def _known(subject: str, lines: tuple[Line, ...], session: Session) -> None:
+    """Raises InputError for somebody who has nothing, and whom nobody knows."""
+    anything = Filter(subject, foreign=True)
+    if not any(anything(line) for line in lines):
+        people.resolved(subject, people.known(session.loaded, session.authorised))
 
 
 def _unproved(session: Session, pairs: Iterable[tuple[Assignment, Claim]]) -> tuple[Named, ...]:

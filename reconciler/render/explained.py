@@ -29,7 +29,7 @@ def text(who: str, answers: Sequence[Answer], plan: Plan, console: Console) -> N
     as_text.notices(plan, console)
     console.print(f"[bold]{safe(who)}[/]")
     if not answers:
-        console.print("  Nothing that is asked for is declared for them, or was lately.")
+        console.print("  Nothing of this is declared for them, or was within the look-back.")
     for answer in answers:
         _answer(answer, who, console)
     as_text.unknown(plan, console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.e2e.test_proof import Hosted
 def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
     """Not to be changed: alice's eight hours were approved, bob's were not; both runs were made."""
     with town_hall(tmp_path_factory.mktemp("hall"), ledger=True) as made:
+        time.sleep(1)  # git's times are whole seconds
         made.request("alice", {A: grant(ALICE, WRITE)}, "carol")
         made.request("bob", {B: grant(BOB, WRITE)})
         made.apply()
