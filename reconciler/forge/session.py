@@ -162,8 +162,7 @@ class Session:
                 allow_redirects=False,
             )
         except requests.RequestException as e:
-            what = self.clean(f"no whole answer came ({type(e).__name__}: {e})")
-            raise NoAnswer(action, what) from None
+            raise NoAnswer(action, self.clean(unanswered(e))) from None
 
     def _json(self, action: str, response: requests.Response) -> Any:
         if not response.content:
@@ -261,6 +260,13 @@ def _wait(headers: Mapping[str, str]) -> float | None:
 
 def _next(response: requests.Response) -> str:
     return str(response.links.get("next", {}).get("url", ""))
+
+
+def unanswered(error: requests.RequestException) -> str:
+    """Why, in the words of the last attempt: what is around them is the client's own affair."""
+    around = error.args[0] if error.args else None
+    last = getattr(around, "reason", None) or around or error
+    return f"no whole answer came ({type(error).__name__}: {last}); see that its address can be reached"
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

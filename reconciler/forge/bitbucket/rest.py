@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import requests
 
 from reconciler.forge.base import Credentials, ForgeError
-from reconciler.forge.session import NoAnswer, Refused, Secret, Session
+from reconciler.forge.session import NoAnswer, Refused, Secret, Session, unanswered
 
 _MOST = 1 << 20  # bytes; a grant has a few hundred
 _CHUNK = 1 << 16
@@ -41,8 +41,7 @@ class Rest(Session):
                     raise Refused(action, self._refusal(response), response.status_code)
                 return self._whole(action, response)
         except requests.RequestException as e:
-            what = self.clean(f"no whole answer came ({type(e).__name__}: {e})")
-            raise NoAnswer(action, what) from None
+            raise NoAnswer(action, self.clean(unanswered(e))) from None
 
     def _whole(self, action: str, response: requests.Response) -> bytes:
         content = bytearray()
