@@ -120,6 +120,18 @@ def test_an_approval_of_what_was_forced_away_is_bound_to_it(world: World) -> Non
     assert {c.commit for c in pull.contents} == {pull.head}
 
 
+def test_an_approval_for_another_branch_is_none_for_ours(world: World) -> None:
+    world.book.push("alice", "staging", {"grants/other.yaml": TEXT})
+    world.book.push("alice", "ask", {PATH: TEXT}, onto=world.book.repository.head("staging"))
+    number = world.book.open_pull("alice", "ask", "Please", into="staging").number
+    world.book.approve("bob", number)
+    world.book.retarget("alice", number, "main")
+    world.book.approve("carol", number)
+    pull = world.proof(world.book.merge("alice", number))
+    said = {str(r.account): r.word.value for r in pull.reviews}
+    assert said == {"bob": "dismissed", "carol": "approved"}
+
+
 def test_an_approval_that_the_request_no_longer_lists_was_withdrawn() -> None:
     """As a reset of approvals on change does it, should the activity keep the entry."""
     story: Story = [Head(NOON, "a"), Said(NOON + timedelta(minutes=1), BOB, Word.APPROVED)]

@@ -42,7 +42,8 @@ def story(activity: Iterable[Row]) -> Iterator[Head | Said]:
     for row in activity:
         if update := row.get("update"):
             commit = update["source"]["commit"]["hash"]
-            yield Head(time(update["date"]), commit, account(update.get("author")))
+            into = str(update["destination"]["branch"]["name"])
+            yield Head(time(update["date"]), commit, account(update.get("author")), into)
         for key, word in _WORDS.items():
             if said := row.get(key):
                 yield Said(time(said["date"]), account(said.get("user")), word)

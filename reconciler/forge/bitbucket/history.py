@@ -22,11 +22,13 @@ _CO_AUTHOR = re.compile(r"^co-authored-by:[^<\n]*<([^<>\s]+)>\s*$", re.IGNORECAS
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """From `at` on the pull request's last commit was `commit`; `by` is who brought that about."""
+    """From `at` on the pull request's last commit was `commit`; `by` is who brought that about.
+    `into` is the branch that it was for, "" where that is not told."""
 
     at: datetime
     commit: str
     by: Account | None = None
+    into: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,13 @@ def reviews(story: Story, approving: Collection[str], known: Collection[str]) ->
     its giver or by a push."""
     found: list[Review] = []
     heads: list[str] = []
+    into = ""
     for event in _ordered(story):
         if isinstance(event, Head):
             heads.append(event.commit)
+            if into and event.into and event.into != into:
+                found = [_elsewhere(review) for review in found]
+            into = event.into or into
         else:
             latest = heads[-1] if heads else ""
             seen = event.seen if event.seen in heads else latest
@@ -60,6 +66,12 @@ def reviews(story: Story, approving: Collection[str], known: Collection[str]) ->
         if found[n].word is Word.APPROVED and id in known and id not in approving:
             found[n] = replace(found[n], word=Word.DISMISSED)
     return tuple(found)
+
+
+def _elsewhere(review: Review) -> Review:
+    """What was approved for another branch was shown against that one, whose files it may have had
+    already: nobody saw what it brings to ours."""
+    return replace(review, word=Word.DISMISSED) if review.word is Word.APPROVED else review
 
 
 def pushers(story: Story) -> tuple[Account, ...]:

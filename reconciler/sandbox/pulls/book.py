@@ -47,7 +47,8 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`source` and `destination` are the heads as they were then, `before` the source before it."""
+    """`source` and `destination` are the heads as they were then, `before` the source before it;
+    `into` is the branch that it was for."""
 
     number: int
     kind: Kind
@@ -56,6 +57,7 @@ class Event:
     source: str
     destination: str
     before: str = ""
+    into: str = ""
 
 
 @dataclass(slots=True)
@@ -181,6 +183,14 @@ class Book:
             pull.title = title
             self._note(pull, Kind.EDITED, self.members[login], self._clock())
 
+    def retarget(self, login: str, number: int, into: str) -> None:
+        """Has it merged elsewhere. Approvals stay."""
+        with self.lock:
+            pull = self.pulls[number]
+            pull.into, pull.destination = into, self.repository.head(into)
+            self._see(pull)
+            self._note(pull, Kind.EDITED, self.members[login], self._clock())
+
     def approve(self, login: str, number: int) -> None:
         self._say(login, number, Kind.APPROVED)
 
@@ -245,5 +255,5 @@ class Book:
     def _note(self, pull: Pull, kind: Kind, who: Member, at: datetime, before: str = "") -> None:
         self._count += 1
         pull.version += 1
-        event = Event(self._count, kind, who, at, pull.head, pull.destination, before)
+        event = Event(self._count, kind, who, at, pull.head, pull.destination, before, pull.into)
         pull.events.append(event)

@@ -47,7 +47,7 @@ class Shapes:
             "author": account(event.who),
             "date": _date(event),
             "source": self._end(pull.branch, event.source),
-            "destination": self._end(pull.into, event.destination),
+            "destination": self._end(event.into, event.destination),
         }
 
     def pull(self, pull: Pull) -> dict[str, Any]:
