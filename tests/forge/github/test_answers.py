@@ -53,6 +53,7 @@ def answer() -> dict[str, Any]:
         "headRefOid": HEAD,
         "author": alice,
         "mergedBy": alice,
+        "mergeCommit": {"oid": COMMIT},
         "reviews": page(review),
         "commits": page({"commit": commit}),
         "head": {"nodes": [{"commit": {"oid": HEAD, "f0": {"oid": "3" * 40}}}]},
