@@ -85,7 +85,7 @@ def extend(desk: Desk, said: Said, path: str) -> int:
 def give_back(desk: Desk, said: Said, path: str) -> int:
     before, grant = _standing(desk, path)
     told = letter.done(grant)
-    click.echo(f"{told.title}: this only takes away, and needs nobody's approval", err=True)
+    click.echo(f"{told.title}: this only takes away", err=True)
     name = f"done-{slug(PurePosixPath(path).stem)}"
     return deliver(desk, said, Parcel(path, name, None, before, told))
 
