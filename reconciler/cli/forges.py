@@ -42,10 +42,15 @@ def writer(settings: ForgeSettings, environment: Mapping[str, str]) -> ForgeWrit
     return forge.open_writer(settings, credentials(settings, environment))
 
 
+def memory(root: Path, environment: Mapping[str, str]) -> Memory:
+    """What was found out before, of the forge and of the ledger."""
+    return Memory(cache.folder(environment), root)
+
+
 def asked(root: Path, environment: Mapping[str, str], trust: str) -> Forge:
     """The forge as a run asks it. `trust` as in `Forge`."""
     return Forge(
         lambda settings: reader(settings, environment),
-        Memory(cache.folder(environment), root),
+        memory(root, environment),
         trust,
     )

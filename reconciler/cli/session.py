@@ -69,7 +69,7 @@ class Session:
             Connections(system for name, system in systems.items() if name in chosen),
             authorised.only(chosen),
             now,
-            recall(loaded.configuration.ledger, root),
+            recall(loaded.configuration.ledger, root, forges.memory(root, os.environ)),
         )
 
     @property

@@ -3,13 +3,16 @@ what need not be written down again. Pure."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 
 from reconciler.ledger.recall import follow, remember
 from reconciler.model import Entry, Event, EventKind, Recollection, Remembered
 
+_LAYOUT = 1  # of the text that is kept
 # What goes on for as long as it is so: told once a day, not in every run.
 _DAILY = (EventKind.HELD_BACK, EventKind.UNKNOWN)
 # What is told once for what it is about.
@@ -25,8 +28,11 @@ _ONCE = (
 
 @dataclass
 class Digest:
+    """Up to the entry `number`, which has `hash`. Can be kept as text, and gone on from."""
+
     began: datetime | None = None
-    last: Entry | None = None
+    number: int = 0
+    hash: str = ""
     told_lost: bool = False
     _of: dict[str, Recollection] = field(default_factory=dict)
     _left: dict[str, Event] = field(default_factory=dict)
@@ -40,16 +46,16 @@ class Digest:
         event = entry.event
         if self.began is None:
             self.began = event.at
-        self.last = entry
+        self.number, self.hash = entry.number, entry.hash
         self.told_lost = self.told_lost or event.kind is EventKind.LEDGER_LOST
         remember(self._of, event)
         follow(self._left, event)
         if event.kind in _ONCE or event.kind in _DAILY:
-            self._told.add(about(event))
+            self._told.add(_short(about(event)))
         if event.kind is EventKind.DONE and event.assignment is not None and not event.error:
             # What is there now may come back, or be held, another time.
             for kind in (EventKind.CAME_BACK, EventKind.ALREADY_HELD):
-                self._told.discard(f"{kind}\0{event.assignment.key}")
+                self._told.discard(_short(f"{kind}\0{event.assignment.key}"))
 
     def news(self, events: Iterable[Event]) -> tuple[Event, ...]:
         """Without what was told before."""
@@ -57,9 +63,48 @@ class Digest:
         for event in events:
             if event.kind not in _ONCE and event.kind not in _DAILY:
                 found[f"{len(found)}"] = event
-            elif (key := about(event)) not in self._told:
+            elif (key := about(event)) and _short(key) not in self._told:
                 found.setdefault(key, event)
         return tuple(found.values())
+
+    def kept(self) -> str:
+        """As text; "" where a run died over a change: then the ledger itself is read again."""
+        if self._left:
+            return ""
+        of = [
+            [key, _time(r.added), _time(r.removed), _time(r.already_held), r.replaced]
+            for key, r in self._of.items()
+        ]
+        head = [_LAYOUT, self.number, self.hash, _time(self.began), self.told_lost]
+        return json.dumps([head, of, sorted(self._told)], separators=(",", ":"))
+
+
+def restored(text: str) -> Digest | None:
+    """None for a text that this version did not write, or that came to harm."""
+    try:
+        (layout, number, hash, began, told_lost), of, told = json.loads(text)
+        if layout != _LAYOUT:
+            return None
+        known = {
+            str(key): Recollection(_moment(a), _moment(r), _moment(h), str(replaced))
+            for key, a, r, h, replaced in of
+        }
+        told = set(map(str, told))
+        return Digest(_moment(began), int(number), str(hash), bool(told_lost), known, {}, told)
+    except (ValueError, TypeError):
+        return None
+
+
+def _time(at: datetime | None) -> str:
+    return at.isoformat() if at else ""
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _short(text: str) -> str:
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:24]
 
 
 def about(event: Event) -> str:
@@ -81,8 +126,9 @@ def about(event: Event) -> str:
     return "\0".join((*said, event.reason if event.kind in _DAILY else ""))
 
 
-def digest(entries: Iterable[Entry]) -> Digest:
-    found = Digest()
+def digest(entries: Iterable[Entry], found: Digest | None = None) -> Digest:
+    """`found` is gone on from."""
+    found = found or Digest()
     for entry in entries:
         found.take(entry)
     return found

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from reconciler.ledger import open_anchor, open_store
 from reconciler.ledger.base import LedgerError
-from reconciler.ledger.digest import Digest, digest
+from reconciler.ledger.digest import Digest, digest, restored
 from reconciler.ledger.ledger import Ledger
 from reconciler.model.ledger_settings import LedgerSettings
+
+_MANY = 500  # new entries from which on it is worth keeping what was gathered
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +27,21 @@ class Recall:
     lost: str = ""
 
 
-def recall(settings: LedgerSettings | None, root: Path) -> Recall:
+class Cache(Protocol):
+    """Rows of text that were worth keeping. Whatever is lost can be read again."""
+
+    def read(self, space: str, keys: Collection[str]) -> Mapping[str, str]: ...
+
+    def write(self, space: str, rows: Mapping[str, str]) -> None: ...
+
+
+def recall(settings: LedgerSettings | None, root: Path, cache: Cache) -> Recall:
     if settings is None:
         return Recall()
     ledger: Ledger | None = None
     try:
         ledger = Ledger(open_store(settings, root))
-        found = digest(ledger.entries())
+        found = _gathered(ledger, cache)
         return Recall(ledger, found, lost=_lost(settings, root, found))
     except LedgerError as e:
         return Recall(ledger, error=str(e))
@@ -39,7 +51,27 @@ def _lost(settings: LedgerSettings, root: Path, found: Digest) -> str:
     """Told once: the ledger that begins anew says so itself."""
     anchors = open_anchor(settings, root)
     anchor = anchors.read() if anchors else None
-    last = found.last.number if found.last else 0
-    if anchor is None or anchor.number <= last or found.told_lost:
+    if anchor is None or anchor.number <= found.number or found.told_lost:
         return ""
-    return f"entry {anchor.number} was there once, and the newest now is {last}"
+    return f"entry {anchor.number} was there once, and the newest now is {found.number}"
+
+
+def _gathered(ledger: Ledger, cache: Cache) -> Digest:
+    """What was gathered before is gone on from where its last entry is in this very ledger."""
+    space, key = f"ledger:{ledger.where}", "digest"
+    kept = cache.read(space, [key]).get(key, "")
+    known = restored(kept) if kept else None
+    if known is not None and known.number:
+        entries = ledger.entries(after=known.number - 1)
+        first = next(entries, None)
+        if first is not None and (first.number, first.hash) == (known.number, known.hash):
+            before = known.number
+            found = digest(entries, known)
+            return _keep(found, cache, space, key) if found.number > before + _MANY else found
+    return _keep(digest(ledger.entries()), cache, space, key)
+
+
+def _keep(found: Digest, cache: Cache, space: str, key: str) -> Digest:
+    if text := found.kept():
+        cache.write(space, {key: text})
+    return found

@@ -121,6 +121,7 @@ def test_rule_22_what_we_removed_and_came_back_is_told_and_stays(recorded: Recor
 def test_a_crash_between_intent_and_outcome_is_found_out(recorded: Recorded) -> None:
     company = recorded.company
     company.merge({G: grant(ALICE, WRITE)})
+    company.sandbox.arm(Fault("bitbucket", "PUT *", FaultKind.DELAY, seconds=2))
     with company.started("apply", when="PUT */permissions-config/*") as process:
         process.kill()
     assert recorded.kinds()[-1] == "intended"
