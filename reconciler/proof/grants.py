@@ -315,6 +315,9 @@ class Grants:
             facts = repr(
                 [(p.id, sorted(p.groups), p.attributes, p.manager, p.status) for p in people]
             )
+        if any(rule.holds for page in self._ground(version).policies for rule in page.rules):
+            # What they hold beside may be known only later: a forge can be slow to tell.
+            facts += repr([case.holds for case in self.cases(version, claim)])
         _, subject, entitlement, account = key(claim)
         text = "\0".join((subject, entitlement, account, claim.bundle, claim.ref, facts))
         return sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]

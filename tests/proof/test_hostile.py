@@ -8,7 +8,10 @@ from reconciler.model import Proof
 from reconciler.planning.guards import UNEXPLAINED
 from tests.proof.test_break_glass import BROKEN, GLASS, breaks
 from tests.proof.town import (
+    CHANGES,
     PEOPLE,
+    POLICY,
+    RULES,
     A,
     B,
     Town,
@@ -16,6 +19,11 @@ from tests.proof.town import (
     mail,
 )
 
+APART = """  - forbid: both
+    match: {roles: [admin]}
+    holds: [{roles: [write]}]
+    reason: Nobody does both
+"""
 FORBID = """rules:
   - forbid: admins
     match: {roles: [admin]}
@@ -160,6 +168,28 @@ def test_old_commits_that_are_merged_by_hand_are_not_what_was_approved(town: Tow
     town.github.point("grace", "main", made)
     town.github.pulls[number].introduced |= {old, made}  # GitHub tells of it: it has been in it
     assert town.run().held == set()
+
+
+def test_no_change_is_remembered_by_approvers_who_were_none_by_then(town: Town) -> None:
+    town.begin()
+    town.pull("grace", {PEOPLE: town.directory(admins=["grace", "erin"])}, "frank")
+    late = town.github.pulls[max(town.github.pulls)]
+    town.pull("alice", {POLICY: RULES.replace("leads", "oncall") + CHANGES}, "frank")
+    told, late.introduced = late.introduced, frozenset()
+    assert town.run().refused == {PEOPLE}
+    late.introduced = told
+    assert town.run().refused == {POLICY}
+
+
+def test_what_was_held_beside_and_told_late_still_counts(town: Town) -> None:
+    town.begin(RULES + APART)
+    town.pull("alice", {A: asks(role="write")}, "carol")
+    late = town.github.pulls[max(town.github.pulls)]
+    town.pull("alice", {B: asks(role="admin")}, "carol")
+    told, late.introduced = late.introduced, frozenset()
+    assert town.run().held == {"alice admin"}
+    late.introduced = told
+    assert town.run().held == {"alice write"}
 
 
 @pytest.mark.parametrize("state", ["CHANGES_REQUESTED", "DISMISSED", "late"])
