@@ -213,6 +213,23 @@ def test_apply_gives_what_was_merged_and_takes_it_when_it_is_withdrawn(access: A
     assert "1 to" not in done.summary
 
 
+def test_apply_pushes_the_ledger_to_its_branch_and_the_next_run_remembers(access: Access) -> None:
+    """A CI machine forgets: each run has a clone of its own."""
+    said = (access.folder / "reconciler.yaml").read_text()
+    access.commit("reconciler.yaml", f"{said}ledger: {{store: branch, branch: access-ledger}}\n")
+    access.commit("grants/carol.yaml", GRANT)
+    branch = ("-C", str(access.sandbox.access), "log", "--format=%s", "access-ledger")
+    try:
+        for batches in (2, 3):  # what is intended and what came of it; then that nothing was to do
+            done = access.run("reconcile.yml", apply=True, environment="access-apply")
+            assert not done.failed, done.steps
+            log = subprocess.run(["git", *branch], capture_output=True, text=True, check=True)
+            assert len(log.stdout.splitlines()) == batches
+            git(access.folder, "update-ref", "-d", "refs/remotes/origin/access-ledger")
+    finally:
+        git(access.sandbox.access, "branch", "-q", "-D", "access-ledger")
+
+
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "issue_comment"])
 def test_apply_refuses_what_is_not_merged(access: Access, event: str) -> None:
     access.commit("grants/carol.yaml", GRANT)
