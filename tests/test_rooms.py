@@ -136,7 +136,7 @@ def test_nothing_but_the_providers_and_the_sandbox_knows_an_sdk() -> None:
     for path in ROOT.rglob("*.py"):
         room = path.relative_to(ROOT).parts[0]
         if room not in ("providers", "sandbox"):
-            plain = {"requests"} if room in ("forge", "ledger") else set()  # HTTP, and no vendor's kit
+            plain = {"requests"} if room in ("forge", "ledger") else set()  # no vendor's kit
             plain |= {"google"} if path == ROOT / "policy" / "cel.py" else set()  # protobuf
             assert not {n.split(".")[0] for n in imported(path)} & (SDKS - plain), path
 
