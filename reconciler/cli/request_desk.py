@@ -21,7 +21,7 @@ from reconciler.cli.session import proved
 from reconciler.engine.observe import Progress
 from reconciler.errors import InputError, Problem, ReconcilerError
 from reconciler.forge.base import Draft, ForgeError
-from reconciler.model import ForgeKind, ForgeSettings, Grant
+from reconciler.model import ForgeKind, ForgeSettings, Grant, SubjectRef
 from reconciler.policy.laws import Laws
 from reconciler.proof.authorise import Authorised
 from reconciler.repository import check
@@ -89,6 +89,21 @@ class Desk:
         """The id of the person whose clone this is, "" where the directory does not know them."""
         person = self.laws.roster.person(self.clone.email())
         return person.id if person else ""
+
+    def knows(self, subject: SubjectRef) -> bool:
+        roster, id = self.laws.roster, subject.id
+        if subject.group:
+            return roster.group(id) is not None
+        return roster.person(id) is not None or roster.service(id) is not None
+
+    def known(self, answer: str) -> str:
+        """Raises BadParameter, so that a question is asked again."""
+        subject = answer.strip().lower()
+        if not self.knows(SubjectRef(subject)):
+            raise click.BadParameter(
+                f"nobody in directory/ is {subject!r}; write an id that is there"
+            )
+        return subject
 
     def nobody(self) -> str:
         """Why it is not known for whom, and what to write."""

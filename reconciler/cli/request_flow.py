@@ -107,7 +107,7 @@ def _for_whom(desk: Desk, said: Said) -> Said:
             raise InputError(desk.nobody())
         default = desk.author or None
         asked = "For whom (e-mail address)"
-        subject = questions.ask(asked, "--for", str.strip, silent=False, default=default)
+        subject = questions.ask(asked, "--for", desk.known, silent=False, default=default)
     return replace(said, subject=subject.lower())
 
 
@@ -125,8 +125,16 @@ def _what(desk: Desk, said: Said) -> Said:
         said.break_glass,
     )
     found = offers(desk.loaded, desk.authorised, base, desk.now, flexible=said.open_ended)
-    who = said.ref.id
-    return replace(said, access=questions.what(found, who, desk.author, silent=said.yes))
+    while True:
+        typed = questions.what(found, said.ref.id, desk.author, silent=said.yes)
+        try:
+            _draft(desk, chosen := replace(said, access=typed))
+        except InputError as e:
+            if not desk.knows(said.ref):
+                raise  # no other item would mend that
+            click.echo(f"Error: {e}", err=True)
+        else:
+            return chosen
 
 
 def _draft(desk: Desk, said: Said) -> Grant:

@@ -71,12 +71,23 @@ def test_what_is_not_offered_may_be_typed_and_is_then_explained(access: World) -
 
 
 def test_a_wrong_answer_is_asked_again(access: World) -> None:
-    lines = ("", "1", "forever", "8d", "7d", "short", BATCH, "y")
+    wrong = "system=gcp,projct=payments-prod,role=roles/viewer"
+    lines = ("zoe@example.com", "", wrong, "1", "forever", "8d", "7d", "short", BATCH, "y")
     done = access.run("--no-open", said=typed(*lines))
     assert done.code == 0, done.err
+    assert "nobody in directory/ is 'zoe@example.com'" in done.err
+    assert "did you mean `project`?" in done.err
     assert "'forever': it is no length of time" in done.err
     assert "8d is longer than 7d" in done.err
     assert "write at least 10 characters" in done.err
+
+
+def test_for_nobody_who_is_there_no_item_is_asked_twice(access: World) -> None:
+    for whom in (("--for", "zoe@example.com"), ("--group", "nix")):
+        done = access.run(*whom, said=typed("system=gcp,project=payments-prod,role=roles/viewer"))
+        assert done.code == 2
+        assert "in directory/" in done.err
+        assert "nobody answers" not in done.err
 
 
 def test_the_ticket_that_a_rule_asks_for_is_asked(access: World) -> None:
