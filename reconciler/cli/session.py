@@ -16,7 +16,7 @@ from reconciler.engine.connections import Connections
 from reconciler.engine.observe import Progress, quiet
 from reconciler.engine.safety import Safety, draw_up
 from reconciler.engine.situation import Situation, look, remembered
-from reconciler.errors import InputError, Problem
+from reconciler.errors import InputError, Problem, ReconcilerError
 from reconciler.ledger.memory import Recall, recall
 from reconciler.model import Mode, Plan, SubjectRef, Unknown
 from reconciler.planning.guards import names
@@ -64,12 +64,14 @@ class Session:
                 f"there is no system {min(strange)!r}; write one of {', '.join(sorted(systems))}"
             )
         chosen = frozenset(only) or frozenset(systems)
+        recalled = recall(loaded.configuration.ledger, root, forges.memory(root, os.environ))
+        _same_line(loaded, authorised, recalled.digest.applied)
         return cls(
             loaded,
             Connections(system for name, system in systems.items() if name in chosen),
             authorised.only(chosen),
             now,
-            recall(loaded.configuration.ledger, root, forges.memory(root, os.environ)),
+            recalled,
         )
 
     @property
@@ -183,6 +185,21 @@ def proved(
         if authorised.refused <= without:
             return loaded, authorised
         without |= authorised.refused
+
+
+def _same_line(loaded: Loaded, authorised: Authorised, applied: str) -> None:
+    """A main line that was put back, or swapped for another, would have old rules count again.
+    Raises ReconcilerError unless RECONCILER_TRUST says that this very commit is right."""
+    changes = authorised.changes
+    if changes.root is None or not applied or changes.trusted == changes.last:
+        return
+    if changes.archive.number(applied) is None:
+        raise ReconcilerError(
+            f"the last run applied commit {applied[:12]}, which is not on this main line any more: "
+            "its history was rewritten, or another branch is checked out. Nothing is believed until "
+            f"somebody has looked; if {loaded.commit[:12]} is right, run once with "
+            f"{TRUST}={loaded.commit}"
+        )
 
 
 def _tell_uncommitted(root: Path, commit: str) -> None:

@@ -7,12 +7,24 @@ from dataclasses import replace
 from reconciler.engine.connections import Connections
 from reconciler.engine.observe import Reading
 from reconciler.model import Action, Entitlement, Event, Recollection, Remembered
+from reconciler.model.access import SEPARATOR
 
 
 def died_over(memory: Remembered, connections: Connections) -> frozenset[Entitlement]:
     """Of the systems that take part in this run."""
     found = (e.assignment.entitlement for e in memory.unfinished if e.assignment is not None)
     return frozenset(e for e in found if e.system in connections.systems)
+
+
+def given(memory: Remembered, connections: Connections) -> frozenset[Entitlement]:
+    """What we gave and have not taken since, whatever git still knows of it."""
+    found: set[Entitlement] = set()
+    for key, known in memory.of.items():
+        lasts = known.added is not None and (known.removed is None or known.removed < known.added)
+        system, kind, resource, role, _ = key.split(SEPARATOR, 4)
+        if lasts and system in connections.systems:
+            found.add(Entitlement(system, kind, resource, role))
+    return frozenset(found)
 
 
 def made(event: Event, reading: Reading, connections: Connections) -> bool | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from reconciler.engine.connections import Connections
 from reconciler.engine.identify import canonical, identify
 from reconciler.engine.observe import Progress, Reading, observe, quiet
-from reconciler.engine.recollect import died_over, settled
+from reconciler.engine.recollect import died_over, given, settled
 from reconciler.errors import ProviderError
 from reconciler.model import (
     Assignment,
@@ -111,8 +111,8 @@ def look(
     near: bool = False,
 ) -> Situation:
     """Name everything that git says, and read every scope that it touches, now or lately, or that
-    a run died over; and those of `also`, which is canonical. `near`: of what is ours whole, only
-    what lies in these scopes is read."""
+    the ledger says we gave something in; and those of `also`, which is canonical. `near`: of what
+    is ours whole, and of what we gave, only what lies in these scopes is read."""
     known = identify(claims, connections, now)
     says = declaration(known.pairs, now)
     exclusive, failed = _exclusive(connections)
@@ -122,7 +122,9 @@ def look(
     # What was not shown to be approved may have left something while it was believed.
     lately |= {of.entitlement for of, claim in known.pairs if claim.proof is not Proof.PROVED}
     lately |= died_over(memory, connections)
-    if near:
+    if not near:
+        lately |= given(memory, connections)
+    else:
         scopes = {(e.system, connections.scope(e)) for e in wanted | lately}
         exclusive = {e for e in exclusive if (e.system, connections.scope(e)) in scopes}
     wanted |= exclusive

@@ -12,7 +12,7 @@ from hashlib import sha256
 from reconciler.ledger.recall import follow, remember
 from reconciler.model import Entry, Event, EventKind, Recollection, Remembered
 
-_LAYOUT = 1  # of the text that is kept
+_LAYOUT = 2  # of the text that is kept
 # What goes on for as long as it is so: told once a day, not in every run.
 _DAILY = (EventKind.HELD_BACK, EventKind.UNKNOWN)
 # What is told once for what it is about.
@@ -34,6 +34,7 @@ class Digest:
     number: int = 0
     hash: str = ""
     told_lost: bool = False
+    applied: str = ""  # the commit of the last run that wrote here
     _of: dict[str, Recollection] = field(default_factory=dict)
     _left: dict[str, Event] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
@@ -48,6 +49,8 @@ class Digest:
             self.began = event.at
         self.number, self.hash = entry.number, entry.hash
         self.told_lost = self.told_lost or event.kind is EventKind.LEDGER_LOST
+        if event.kind is EventKind.RUN_STARTED:
+            self.applied = event.commit
         remember(self._of, event)
         follow(self._left, event)
         if event.kind in _ONCE or event.kind in _DAILY:
@@ -75,14 +78,14 @@ class Digest:
             [key, _time(r.added), _time(r.removed), _time(r.already_held), r.replaced]
             for key, r in self._of.items()
         ]
-        head = [_LAYOUT, self.number, self.hash, _time(self.began), self.told_lost]
+        head = [_LAYOUT, self.number, self.hash, _time(self.began), self.told_lost, self.applied]
         return json.dumps([head, of, sorted(self._told)], separators=(",", ":"))
 
 
 def restored(text: str) -> Digest | None:
     """None for a text that this version did not write, or that came to harm."""
     try:
-        (layout, number, hash, began, told_lost), of, told = json.loads(text)
+        (layout, number, hash, began, told_lost, applied), of, told = json.loads(text)
         if layout != _LAYOUT:
             return None
         known = {
@@ -90,7 +93,8 @@ def restored(text: str) -> Digest | None:
             for key, a, r, h, replaced in of
         }
         told = set(map(str, told))
-        return Digest(_moment(began), int(number), str(hash), bool(told_lost), known, {}, told)
+        head = _moment(began), int(number), str(hash), bool(told_lost), str(applied)
+        return Digest(*head, known, {}, told)
     except (ValueError, TypeError):
         return None
 

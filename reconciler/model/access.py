@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-_SEPARATOR = "\x1f"  # cannot occur in a name: the YAML loader refuses control characters
+SEPARATOR = "\x1f"  # cannot occur in a name: the YAML loader refuses control characters
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,7 +26,7 @@ class Entitlement:
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        key = _SEPARATOR.join((self.system, self.kind, self.resource, self.role))
+        key = SEPARATOR.join((self.system, self.kind, self.resource, self.role))
         object.__setattr__(self, "key", key)  # once: a million assignments share few entitlements
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class Assignment:
     def slot(self) -> str:
         """What a single-slot system can hold only one role in."""
         e = self.entitlement
-        return _SEPARATOR.join((e.system, e.kind, e.resource, self.principal.id))
+        return SEPARATOR.join((e.system, e.kind, e.resource, self.principal.id))
 
     @property
     def id(self) -> str:

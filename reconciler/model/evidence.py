@@ -31,15 +31,17 @@ class ForgeSettings:
 class Account:
     """Who, on the forge. `id` is the forge's immutable one (GitHub's database id, "{uuid}", Data
     Center's numeric id), "" for a commit's author whom the forge knows by `email` only. `person`
-    is False for a bot or app."""
+    is False for a bot or app. `shown` is a name for people that names nobody for certain: Bitbucket
+    Cloud lets everybody choose his own, also one that somebody has."""
 
     id: str
     login: str = ""
     person: bool = True
     email: str = ""
+    shown: str = ""
 
     def __str__(self) -> str:
-        return self.login or self.email or self.id
+        return self.login or self.shown or self.email or self.id
 
 
 class Word(StrEnum):

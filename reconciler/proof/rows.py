@@ -99,11 +99,11 @@ def _to_pull(p: dict[str, Any]) -> PullRequest:
 
 
 def _account(a: Account | None) -> list[Any] | None:
-    return None if a is None else [a.id, a.login, a.person, a.email]
+    return None if a is None else [a.id, a.login, a.person, a.email, a.shown]
 
 
 def _to_account(row: list[Any] | None) -> Account | None:
     if row is None:
         return None
-    id, login, person, email = row
-    return Account(str(id), str(login), bool(person), str(email))
+    id, login, person, email, shown = row
+    return Account(str(id), str(login), bool(person), str(email), str(shown))

@@ -28,6 +28,7 @@ from reconciler.repository.words import did_you_mean, shown, ticked
 
 FILE = "reconciler.yaml"
 LOOKBACK = timedelta(days=30)
+_LEDGER_BRANCH = "access-ledger"
 
 # What every system may set; the rest of its keys are its provider's.
 _COMMON = ("provider", "mode", "rate", "concurrency", "exclusive")
@@ -126,7 +127,7 @@ def _ledger(fields: Any, tree: Tree, problems: list[Problem]) -> LedgerSettings 
     return LedgerSettings(
         store,
         fields.get("path", "ledger") if store is LedgerStore.FOLDER else "",
-        fields.get("branch", "access-ledger") if store is LedgerStore.BRANCH else "",
+        fields.get("branch", _LEDGER_BRANCH) if store is LedgerStore.BRANCH else "",
         fields.get("url", ""),
         fields.get("endpoint", ""),
         anchor.get("file", ""),

@@ -27,11 +27,12 @@ class Hosted(Company):
         self.git("fetch", "-q", "origin")
         self.cache = home / "cache"
         self.unset = ""  # a variable that commands do not get
+        self.trust = ""  # another RECONCILER_TRUST than the sandbox's
 
     def _environment(self, at: float) -> dict[str, str]:
         found = super()._environment(at)
         found.pop(self.unset, None)
-        return found
+        return {**found, "RECONCILER_TRUST": self.trust} if self.trust else found
 
     def _commit(self, login: str, files: dict[str, str | None]) -> None:
         for path, text in files.items():
@@ -180,3 +181,28 @@ def test_without_a_token_new_grants_wait(hosted: Hosted) -> None:
     planned = hosted.plan()
     assert (planned.code, planned.changes) == (1, [])
     assert "no token; set RECONCILER_FORGE_TOKEN or GITHUB_TOKEN" in str(planned.json["unknown"])
+
+
+def test_a_main_line_that_was_put_back_is_refused_until_somebody_says_that_it_is_right(
+    hosted: Hosted, tmp_path: Path
+) -> None:
+    """An administrator puts main back to where bob still led: his approval counted then."""
+    said = (hosted.root / "reconciler.yaml").read_text()
+    ledger = f"{said}ledger: {{store: folder, path: {tmp_path / 'ledger'}}}\n"
+    hosted.request("alice", {"reconciler.yaml": ledger}, "frank")
+    before = hosted.git("rev-parse", "HEAD").strip()
+    hosted.request("alice", {A: grant(ALICE, WRITE)}, "carol")
+    hosted.converge()
+    hosted.git("push", "-q", "--force", "origin", f"{before}:main")
+    hosted.follow()
+    for command in ("plan", "apply", "status"):
+        refused = hosted.run(command)
+        assert refused.code == 1
+        assert "is not on this main line any more" in refused.err
+    assert len(hosted.gained()) == 1
+    hosted.trust = before
+    [gone] = hosted.apply().json["changes"]  # git knows nothing of it any more, but the ledger does
+    assert (gone["cause"], gone["principal_name"]) == ("withdrawn", "Alice")
+    assert hosted.gained() == set()
+    hosted.trust = ""
+    assert hosted.plan().code == 0

@@ -12,7 +12,8 @@ import pytest
 from reconciler.forge import bitbucket
 from reconciler.forge.base import Credentials, ForgeError, Want
 from reconciler.forge.bitbucket.history import Head, Said, Story, reviews
-from reconciler.model import Account, ForgeKind, ForgeSettings, Word
+from reconciler.model import Account, DirectoryPage, ForgeKind, ForgeSettings, Person, Word
+from reconciler.policy.roster import Roster
 from reconciler.sandbox.bitbucket_cloud import User
 from reconciler.sandbox.pulls import LocalCloudPulls
 from reconciler.sandbox.pulls.book import Strategy
@@ -40,8 +41,15 @@ def test_ids_are_uuids_and_hashes_whole(world: World) -> None:
     world.book.approve("bob", number)
     pull = world.proof(world.book.merge("bob", number))
     [review] = pull.reviews
-    assert review.account == Account(User("bob").uuid.lower(), "bob")
+    assert review.account == Account(User("bob").uuid.lower(), shown="bob")
     assert [len(hash) for hash in (pull.head, review.commit)] == [40, 40]
+
+
+def test_a_nickname_names_nobody() -> None:
+    """Everybody chooses his own, also one that somebody has already."""
+    page = DirectoryPage((Person("bob@example.com", accounts=(("forge", ("bob",)),)),))
+    mallory = Account("{00000000-0000-0000-0000-000000000666}", shown="bob")
+    assert (Roster([page]).known_as(mallory), str(mallory)) == ("", "bob")
 
 
 def test_a_merge_is_dated_by_its_activity_not_by_what_moves_on(world: World) -> None:

@@ -56,7 +56,7 @@ def test_what_is_kept_as_text_says_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[[9,1,2,3,4],[],[]]", "[[1],[],[]]", "[[1,1,1,1,1],3]"]
+    "text", ["", "{}", "[[9,1,2,3,4,5],[],[]]", "[[2],[],[]]", "[[2,1,1,1,1,1],3]"]
 )
 def test_a_text_that_came_to_harm_is_none(text: str) -> None:
     assert restored(text) is None

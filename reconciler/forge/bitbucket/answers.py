@@ -24,8 +24,8 @@ def account(row: object) -> Account | None:
     """None for a deleted one. Apps and access tokens have other types than "user"."""
     match row:
         case {"uuid": str(uuid), **rest} if uuid:
-            login = str(rest.get("nickname") or rest.get("display_name") or "")
-            return Account(uuid.lower(), login, person=rest.get("type") == "user")
+            shown = str(rest.get("nickname") or rest.get("display_name") or "")
+            return Account(uuid.lower(), person=rest.get("type") == "user", shown=shown)
         case None | dict():
             return None
     raise ValueError(f"{row!r} is no account")
