@@ -9,6 +9,7 @@ from typing import cast
 
 from reconciler.errors import Problem, ReconcilerError
 from reconciler.model import (
+    AfterReview,
     Claim,
     Grant,
     OpenReview,
@@ -34,7 +35,8 @@ FORGE = "forge"  # as a system's name, where the forge could not be asked
 @dataclass(frozen=True)
 class Authorised:
     """`claims` are all that matter, each saying whether it was proved. `refused` are the
-    commits that brought in a reconciler.yaml that nobody approved."""
+    commits that brought in a reconciler.yaml that nobody approved, `reviewed` the files by which
+    somebody has looked at an emergency."""
 
     changes: Changes
     grants: Grants
@@ -46,6 +48,7 @@ class Authorised:
     notices: tuple[str, ...]
     problems: tuple[Problem, ...]
     refused: frozenset[str] = frozenset()
+    reviewed: tuple[Version[AfterReview], ...] = ()
 
     def only(self, systems: frozenset[str]) -> Authorised:
         """With the claims on these systems alone."""
@@ -124,6 +127,7 @@ def _authorised(
         _notices(changes),
         changes.tip.laws.problems(now),
         _configuration(changes),
+        tuple(reviews.closed),
     )
 
 

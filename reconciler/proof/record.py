@@ -45,3 +45,14 @@ def decided(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
                 pull=one.pull,
                 reason=f"{one.access}: {one.reason}",
             )
+    for review in found.reviewed:
+        about = review.content
+        yield Event(
+            EventKind.REVIEWED,
+            at,
+            run,
+            path=about.grant,
+            commit=about.commit,
+            outcome="justified" if about.justified else "misuse",
+            reason=about.remarks,
+        )

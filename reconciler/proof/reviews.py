@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.forge.base import Want
 from reconciler.model import (
@@ -26,12 +26,14 @@ FOLDER = "grants/break-glass/"
 
 @dataclass
 class AfterReviews:
-    """`closing` are the files of reviews/ that stand."""
+    """`closing` are the files of reviews/ that stand; `closed` those by which somebody has looked,
+    as far as was asked."""
 
     changes: Changes
     dossier: Dossier
     grants: Grants
     closing: tuple[Version[AfterReview], ...]
+    closed: list[Version[AfterReview]] = field(default_factory=list)
 
     def open(self, versions: Iterable[Version[Grant]]) -> Iterator[OpenReview]:
         versions = tuple(versions)
@@ -70,6 +72,7 @@ class AfterReviews:
             counts = review.id not in self.changes.refused and about.commit == version.commit
             named = about.grant in (version.path, version.origin)
             if counts and named and self._independent(review, grantees, rule.review_by):
+                self.closed.append(review)
                 return True
         return False
 

@@ -8,6 +8,7 @@ import pytest
 from reconciler.sandbox.home import Running
 from reconciler.sandbox.process import Sandbox
 from tests.e2e.company import Company
+from tests.e2e.hosted import Hosted
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,10 @@ def company(served: tuple[Sandbox, Running], tmp_path: Path) -> Company:
     sandbox, running = served
     sandbox.reset()
     return Company(sandbox, running, tmp_path)
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[Hosted]:
+    sandbox = Sandbox(tmp_path / "home", ("bitbucket",), hosted=True)
+    with sandbox as running:
+        yield Hosted(sandbox, running, tmp_path)

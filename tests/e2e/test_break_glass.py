@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.e2e.company import grant
-from tests.e2e.test_proof import WRITE, Hosted, hosted  # noqa: F401  # the fixture
+from tests.e2e.hosted import Hosted
+from tests.e2e.test_proof import WRITE
 
 FILE = "grants/break-glass/alice.yaml"
 REASON = "The settlement batch fails and payments are due within the hour"
@@ -21,7 +25,7 @@ def said(company: Hosted) -> list[str]:
 
 
 @pytest.fixture
-def taken(hosted: Hosted) -> Hosted:  # noqa: F811
+def taken(hosted: Hosted) -> Hosted:
     """alice is on call, and merges her own pull request that nobody approved."""
     hosted.request("alice", {FILE: emergency("alice@example.com")})
     assert hosted.converge().changes == ["add alice@example.com write (declared)"]
@@ -84,7 +88,7 @@ def test_where_nobody_can_be_mentioned_nobody_was_told(taken: Hosted) -> None:
     assert "nobody of payments-leads can be mentioned" in done.err
 
 
-def test_nobody_else_is_served(hosted: Hosted) -> None:  # noqa: F811
+def test_nobody_else_is_served(hosted: Hosted) -> None:
     hosted.request("erin", {FILE: emergency("erin@example.com")})
     hosted.request("bob", {"grants/break-glass/b.yaml": emergency("alice@example.com")})
     hosted.request(
@@ -92,3 +96,23 @@ def test_nobody_else_is_served(hosted: Hosted) -> None:  # noqa: F811
     )
     done = hosted.apply()
     assert (done.code, hosted.gained(), said(hosted)) == (4, set(), [])
+
+
+def test_the_ledger_tells_the_emergency_and_who_looked_at_it(
+    hosted: Hosted, tmp_path: Path
+) -> None:
+    said = (hosted.root / "reconciler.yaml").read_text()
+    ledger = f"{said}ledger: {{store: folder, path: {tmp_path / 'ledger'}}}\n"
+    hosted.request("alice", {"reconciler.yaml": ledger}, "frank")
+    hosted.request("alice", {FILE: emergency("alice@example.com")})
+    hosted.converge()
+    commit = hosted.git("log", "--first-parent", "-1", "--format=%H", "--", FILE).strip()
+    review = f"grant: {FILE}\ncommit: {commit}\noutcome: misuse\nremarks: Nothing had failed\n"
+    hosted.request("erin", {"reviews/alice.yaml": review}, "frank")
+    for at in (0.1, 0.2):
+        hosted.converge(at=at)
+    told = hosted.run("audit", "query", "--grant", FILE, "--format", "jsonl").out.splitlines()
+    events = [(e["kind"], e.get("outcome", "")) for e in map(json.loads, told)]
+    assert events.count(("break-glass", "")) == 1
+    assert events.count(("reviewed", "misuse")) == 1
+    assert ("decided", "granted") in events
