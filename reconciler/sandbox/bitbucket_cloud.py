@@ -13,20 +13,10 @@ from urllib.parse import quote, urlencode
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox.bitbucket import (
-    Answer,
-    Holder,
-    Limit,
-    Place,
-    Refusal,
-    Server,
-    Table,
-    as_json,
-    empty_wanted,
-    number,
-)
+from reconciler.sandbox.bitbucket import Holder, Limit, Place, Table
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE, SERVICES, Row, Served
+from reconciler.sandbox.rest import Answer, Refusal, Server, as_json, empty_wanted, number
 
 WORKSPACE = "acme"
 BOT = "reconciler"  # an admin of the workspace: its API token is TOKEN

@@ -3,27 +3,17 @@ says. Never answers about effective permissions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox.bitbucket import (
-    Answer,
-    Holder,
-    Limit,
-    Place,
-    Refusal,
-    Server,
-    Table,
-    as_json,
-    empty_wanted,
-    number,
-)
+from reconciler.sandbox.bitbucket import Holder, Limit, Place, Table
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE, SERVICES, Row, Served
+from reconciler.sandbox.rest import Answer, Refusal, Server, as_json, empty_wanted, number
 
 BOT = "reconciler"  # a system administrator: TOKEN is its HTTP access token
 TOKEN = "local-http-access-token"
@@ -267,18 +257,22 @@ class LocalBitbucketDc:
         return {"group": {"name": holder.name}, "permission": role}
 
     def _page(self, request: Request, rows: list[dict[str, object]]) -> Response:
-        """Data Center cuts `limit` to what it allows without a word: `limit` says what was used."""
-        start = number(request, "start", 0, 0, 1_000_000)
-        limit = number(request, "limit", 25, 1, self.page_most)
-        some, last = rows[start : start + limit], start + limit >= len(rows)
-        body: dict[str, object] = {
-            "size": len(some),
-            "limit": limit,
-            "isLastPage": last,
-            "start": start,
-            "nextPageStart": None if last else start + limit,
-        }
-        return as_json(body if empty_wanted(request) else {**body, "values": some})
+        return paged(request, rows, self.page_most)
+
+
+def paged(request: Request, rows: Sequence[Mapping[str, object]], most: int) -> Response:
+    """Data Center cuts `limit` to what it allows without a word: `limit` says what was used."""
+    start = number(request, "start", 0, 0, 1_000_000)
+    limit = number(request, "limit", 25, 1, most)
+    some, last = rows[start : start + limit], start + limit >= len(rows)
+    body: dict[str, object] = {
+        "size": len(some),
+        "limit": limit,
+        "isLastPage": last,
+        "start": start,
+        "nextPageStart": None if last else start + limit,
+    }
+    return as_json(body if empty_wanted(request) else {**body, "values": some})
 
 
 def _not_permitted() -> Refusal:

@@ -13,7 +13,7 @@ from reconciler.forge.base import Credentials, ForgeReader, ForgeWriter, Want
 from reconciler.model import Evidence, ForgeKind, ForgeSettings, PullRequest, Review
 from reconciler.sandbox.faults import Fault, FaultKind, Faults
 from reconciler.sandbox.pulls import Book, LocalCloudPulls, LocalDcPulls, Repository
-from reconciler.sandbox.pulls.cloud import token
+from reconciler.sandbox.pulls.book import token
 
 PATH = "grants/alice.yaml"
 TEXT = "subject: alice@example.com\n"

@@ -12,7 +12,7 @@ import pytest
 from reconciler.forge import bitbucket, bitbucket_dc
 from reconciler.forge.base import Credentials, Finding, ForgeError
 from reconciler.sandbox.pulls import LocalCloudPulls, LocalDcPulls
-from reconciler.sandbox.pulls.cloud import token
+from reconciler.sandbox.pulls.book import token
 from tests.forge.bitbucket_world import World, cloud, data_center
 
 CHECKS = (

@@ -27,7 +27,7 @@ from reconciler.model import Account, ForgeKind, ForgeSettings
 from reconciler.sandbox.bitbucket_cloud import User
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.pulls import Book, LocalCloudPulls, Repository
-from reconciler.sandbox.pulls.cloud import token
+from reconciler.sandbox.pulls.book import token
 
 DATA = Path(__file__).parents[1] / "data" / "bitbucket" / "cloud.openapi.json"
 DESCRIPTION = json.loads(DATA.read_text())
@@ -174,7 +174,7 @@ def test_the_vendors_examples_of_activity_are_understood() -> None:
     [said] = answers.story([examples["approval"]])
     assert isinstance(head, Head)
     assert isinstance(said, Said)
-    assert head.by == said.account == Account("{}", "Name")
+    assert head.by == said.account == Account("{}", shown="Name")
     assert (len(head.commit), said.at.isoformat()) == (12, "2019-09-27T00:37:19.849534+00:00")
 
 

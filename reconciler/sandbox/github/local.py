@@ -13,7 +13,6 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox.bitbucket import as_json, call_name, empty_wanted, number
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.github import wire
 from reconciler.sandbox.github.graph import Graph
@@ -21,6 +20,7 @@ from reconciler.sandbox.github.hub import BOT, MAIN, Hub
 from reconciler.sandbox.github.state import NAME, OWNER, Pull, Refusal
 from reconciler.sandbox.http import HttpServer, with_faults
 from reconciler.sandbox.local import Row, Served
+from reconciler.sandbox.rest import as_json, call_name, empty_wanted, number
 
 _REPOSITORY = f"/repos/{OWNER}/{NAME}"
 _DOCS = "https://docs.github.com/rest"

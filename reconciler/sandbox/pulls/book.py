@@ -13,6 +13,9 @@ from enum import StrEnum
 
 from reconciler.sandbox.pulls.repository import Commit, Files, Identity, Repository
 
+BOT = "reconciler"
+_TOKEN = "local-pulls-"  # a member's token is this and the login
+
 
 class Kind(StrEnum):
     OPENED = "opened"
@@ -93,6 +96,10 @@ class Pull:
     version: int = 0
 
 
+def token(login: str = BOT) -> str:
+    return f"{_TOKEN}{login}"
+
+
 class Book:
     """`clock` is asked once for each thing that happens."""
 
@@ -120,6 +127,9 @@ class Book:
         member = Member(login, 101 + len(self.members), person)
         self.members[login] = member
         return member
+
+    def owner(self, token: str) -> Member | None:
+        return self.members.get(token.removeprefix(_TOKEN)) if token.startswith(_TOKEN) else None
 
     def delete_account(self, login: str) -> None:
         self.members[login].gone = True

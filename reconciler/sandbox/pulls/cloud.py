@@ -16,10 +16,9 @@ from urllib.parse import urlencode
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox.bitbucket import Answer, Refusal, Server, as_json, empty_wanted, number
 from reconciler.sandbox.bitbucket_cloud import User
 from reconciler.sandbox.faults import Faults
-from reconciler.sandbox.pulls.book import Book, Member, Pull
+from reconciler.sandbox.pulls.book import BOT, Book, Member, Pull, token
 from reconciler.sandbox.pulls.cloud_shapes import (
     Shapes,
     account,
@@ -28,16 +27,11 @@ from reconciler.sandbox.pulls.cloud_shapes import (
 )
 from reconciler.sandbox.pulls.cloud_shapes import comment as comment_shown
 from reconciler.sandbox.pulls.repository import Commit
+from reconciler.sandbox.rest import Answer, Refusal, Server, as_json, empty_wanted, number
 
-BOT = "reconciler"
 REPOSITORY = "acme/access"
-_TOKEN = "local-pulls-"  # a member's token is this and the login
 _PATH = "/2.0/repositories/<workspace>/<slug>"
 _FILTER = re.compile(r'([\w.]+)\s*=\s*"((?:[^"\\]|\\.)*)"')
-
-
-def token(login: str = BOT) -> str:
-    return f"{_TOKEN}{login}"
 
 
 @dataclass
@@ -95,9 +89,8 @@ class LocalCloudPulls:
 
     def _me(self, request: Request) -> Member:
         sent = request.authorization
-        secret = (sent.token or sent.password or "") if sent else ""
-        member = self.book.members.get(secret.removeprefix(_TOKEN))
-        if not secret.startswith(_TOKEN) or member is None:
+        member = self.book.owner((sent.token or sent.password or "") if sent else "")
+        if member is None:
             raise Refusal(401, "Token is invalid, expired, or not supported for this endpoint.")
         return member
 

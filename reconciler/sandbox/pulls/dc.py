@@ -14,15 +14,14 @@ from typing import Any
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox.bitbucket import Answer, Refusal, Server, as_json, empty_wanted, number
+from reconciler.sandbox.bitbucket_dc import paged
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.pulls.book import Book, Member, Pull, Strategy
 from reconciler.sandbox.pulls.dc_shapes import Shapes
 from reconciler.sandbox.pulls.repository import Commit
+from reconciler.sandbox.rest import Answer, Refusal, Server, as_json
 
-BOT = "reconciler"
 REPOSITORY = "ACC/access"
-_TOKEN = "local-pulls-"  # a member's token is this and the login
 _PATH = "/rest/api/<any('1.0', latest):version>/projects/<project>/repos/<slug>"
 _PERMISSIONS = (
     "/rest/branch-permissions/<any('2.0', latest):version>/projects/<project>/repos/<slug>"
@@ -33,10 +32,6 @@ _STRATEGIES = {
     "ff-only": Strategy.FAST_FORWARD,
 }
 _NAME = "com.atlassian.bitbucket."
-
-
-def token(login: str = BOT) -> str:
-    return f"{_TOKEN}{login}"
 
 
 @dataclass
@@ -107,9 +102,8 @@ class LocalDcPulls:
 
     def _me(self, request: Request) -> Member:
         sent = request.authorization
-        secret = (sent.token or sent.password or "") if sent else ""
-        member = self.book.members.get(secret.removeprefix(_TOKEN))
-        if not secret.startswith(_TOKEN) or member is None:
+        member = self.book.owner((sent.token or sent.password or "") if sent else "")
+        if member is None:
             raise Refusal(
                 401,
                 "Authentication failed. Please check your credentials and try again.",
@@ -257,17 +251,7 @@ class LocalDcPulls:
         return self.book.repository.read_commit(sha)
 
     def _page(self, request: Request, rows: list[dict[str, Any]]) -> Response:
-        start = number(request, "start", 0, 0, 1_000_000)
-        limit = number(request, "limit", 25, 1, self.page_most)
-        some, last = rows[start : start + limit], start + limit >= len(rows)
-        body: dict[str, Any] = {
-            "size": len(some),
-            "limit": limit,
-            "isLastPage": last,
-            "start": start,
-            "nextPageStart": None if last else start + limit,
-        }
-        return as_json(body if empty_wanted(request) else {**body, "values": some})
+        return paged(request, rows, self.page_most)
 
 
 class _Reviewers(Refusal):
