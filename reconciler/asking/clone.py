@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import InputError, ReconcilerError
-from reconciler.repository.git import REGULAR, Git, environment, words_of
+from reconciler.repository.git import Git, environment, words_of
+from reconciler.repository.git_answers import REGULAR
 
 REMOTE = "origin"
 _PROMPT = "GIT_TERMINAL_PROMPT"  # a push may ask its user for a password

@@ -26,7 +26,8 @@ from reconciler.policy.laws import Laws
 from reconciler.proof.authorise import Authorised
 from reconciler.repository import check
 from reconciler.repository.configuration import FILE
-from reconciler.repository.git import REGULAR, at
+from reconciler.repository.git import at
+from reconciler.repository.git_answers import REGULAR
 from reconciler.repository.load import Loaded
 from reconciler.repository.parse import parse, parse_configuration
 from reconciler.repository.paths import kind_of

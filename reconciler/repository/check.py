@@ -26,7 +26,8 @@ from reconciler.repository.contents import (
     rows,
     undisturbed,
 )
-from reconciler.repository.git import REGULAR, SUBMODULE, Git, inside_of, tracked_by_git
+from reconciler.repository.git import Git, inside_of, tracked_by_git
+from reconciler.repository.git_answers import REGULAR, SUBMODULE
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.parse import Document, Parsed, parse_configuration, read
 from reconciler.repository.paths import FOLDERS, GRANTS, LATER, Kind, collisions, kind_of, trouble

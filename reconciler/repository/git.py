@@ -1,6 +1,7 @@
-"""What git knows, asked of git itself. Reads only; never the working tree, never the network's side.
+"""What git knows, asked of git itself. Reads only; never what the working tree's files contain, never
+the network's side.
 
-Everything is asked by commit or blob id, with the user's own settings kept out of the answers.
+Contents are asked by commit or blob id, with the user's own settings kept out of the answers.
 """
 
 from __future__ import annotations
@@ -15,9 +16,16 @@ from pathlib import Path
 from typing import IO
 
 from reconciler.errors import InputError
-
-REGULAR = ("100644", "100755")
-SYMLINK, SUBMODULE = "120000", "160000"
+from reconciler.repository.git_answers import (
+    CHUNK,
+    REGULAR,
+    Commit,
+    Entry,
+    commits,
+    split,
+    tokens,
+    tree_entry,
+)
 
 # Replacement objects and grafts would show another history than everybody else's.
 _ENVIRONMENT = {
@@ -29,35 +37,6 @@ _ENVIRONMENT = {
 }
 # A hook runs with these set, and they would point git at another repository or index.
 _MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_PREFIX")
-_CHUNK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One path of a commit or of the index."""
-
-    mode: str
-    blob: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One path that a first-parent commit touched; a mode of zeros is a file that is not there."""
-
-    old_mode: str
-    mode: str
-    old_blob: str
-    blob: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    id: str
-    time: int
-    parent: str  # the first one, "" for a root
-    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +79,18 @@ class Git:
     def tree(self, commit: str, *paths: str) -> list[Entry]:
         """Every file of the commit under `paths`, submodules as one entry each."""
         found = self.ask("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
-        return [_tree_entry(line) for line in _split(found)]
+        return [tree_entry(line) for line in split(found)]
 
     def top(self, commit: str) -> list[str]:
         """The names at the top of the commit; a folder's ends in a slash."""
-        lines = _split(self.ask("ls-tree", "-z", "--full-tree", commit))
+        lines = split(self.ask("ls-tree", "-z", "--full-tree", commit))
         each = [line.partition("\t") for line in lines]
         return [name + ("/" if " tree " in meta else "") for meta, _, name in each]
 
     def index(self, *paths: str) -> list[Entry]:
         """Every tracked file of the working tree."""
         entries = []
-        for line in _split(self.ask("ls-files", "-s", "-z", "--", *paths)):
+        for line in split(self.ask("ls-files", "-s", "-z", "--", *paths)):
             meta, _, path = line.partition("\t")
             mode, blob, _stage = meta.split(" ")
             entries.append(Entry(mode, blob, path))
@@ -120,13 +99,13 @@ class Git:
     def changed(self) -> list[str]:
         """Tracked files whose bytes, kind or mode may differ from the index, by a look at their
         times and sizes: a file that is not named here is as the index has it."""
-        return _split(self.ask("diff-files", "--name-only", "-z", "--ignore-submodules=none"))
+        return split(self.ask("diff-files", "--name-only", "-z", "--ignore-submodules=none"))
 
     def untracked(self, *paths: str) -> list[str]:
         """Files that nobody added yet and nothing ignores; a folder that is a repository of its
         own ends in a slash."""
         options = ("--others", "--exclude-standard", "-z")
-        return _split(self.ask("ls-files", *options, "--", *paths))
+        return split(self.ask("ls-files", *options, "--", *paths))
 
     def blob(self, commit: str, path: str) -> bytes | None:
         """One file of a commit, None where it has no such regular file."""
@@ -159,13 +138,13 @@ class Git:
             *("-c", "log.showRoot=true", "-c", "log.showSignature=false", "--literal-pathspecs"),
             *("log", *options, *exact, f"{commit}^1", "--", path),
         )
-        steps = (token.lstrip("\n") for token in _split(found))
+        steps = (token.lstrip("\n") for token in split(found))
         return frozenset(step.split(" ")[3] for step in steps if step.startswith(":"))
 
     def id_of(self, commit: str, path: str) -> str:
         """The blob at exactly this path, "" where there is none."""
-        found = _split(self.ask("--literal-pathspecs", "ls-tree", "-z", commit, "--", path))
-        entries = map(_tree_entry, found)
+        found = split(self.ask("--literal-pathspecs", "ls-tree", "-z", commit, "--", path))
+        entries = map(tree_entry, found)
         return next((entry.blob for entry in entries if entry.path == path), "")
 
     def forks(self, commit: str, other: str, *, within: str) -> tuple[str, ...]:
@@ -202,7 +181,8 @@ class Git:
             stdin=stdin,
         )
         with process:
-            yield from _commits(_tokens(process))
+            assert process.stdout is not None
+            yield from commits(tokens(process.stdout))
             said = process.stderr.read() if process.stderr else b""
         if process.returncode:
             raise InputError(f"git log failed in {self.root}: {words_of(said)}")
@@ -227,7 +207,7 @@ class Git:
             stdout=pipe,
             stderr=subprocess.DEVNULL if quiet else pipe,
             env=self._environment(),
-            bufsize=_CHUNK,
+            bufsize=CHUNK,
         )
 
     def _environment(self) -> dict[str, str]:
@@ -274,50 +254,6 @@ def tracked_by_git(root: Path) -> bool:
     with suppress(InputError):
         return Git(root).says("rev-parse", "--is-inside-work-tree", "--show-cdup") == "true"
     return False
-
-
-def _commits(tokens: Iterator[str]) -> Iterator[Commit]:
-    head: list[str] = []
-    steps: list[Step] = []
-    for token in tokens:
-        if token.startswith("\n"):
-            token = token[1:]
-        if token.startswith(":"):
-            old_mode, mode, old_blob, blob, _ = token[1:].split(" ")
-            steps.append(Step(old_mode, mode, old_blob, blob, next(tokens)))
-            continue
-        if head:
-            yield _commit(head, steps)
-        head, steps = token.split(" "), []
-    if head:
-        yield _commit(head, steps)
-
-
-def _commit(head: list[str], steps: list[Step]) -> Commit:
-    return Commit(head[0], int(head[1]), head[2] if len(head) > 2 else "", tuple(steps))
-
-
-def _tokens(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """What stands between NUL bytes; bytes that are no UTF-8 survive as surrogates."""
-    out, rest = process.stdout, b""
-    assert out is not None
-    while chunk := out.read1(_CHUNK):  # type: ignore[attr-defined]
-        whole, nul, rest_of = (rest + chunk).rpartition(b"\0")
-        rest = rest_of
-        if nul:
-            yield from os.fsdecode(whole).split("\0")
-    if rest:
-        yield os.fsdecode(rest)
-
-
-def _tree_entry(line: str) -> Entry:
-    meta, _, path = line.partition("\t")
-    mode, _, blob = meta.split(" ")
-    return Entry(mode, blob, path)
-
-
-def _split(answer: bytes) -> list[str]:
-    return os.fsdecode(answer).split("\0")[:-1]
 
 
 def environment() -> dict[str, str]:

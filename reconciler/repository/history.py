@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reconciler.repository.configuration import FILE
-from reconciler.repository.git import REGULAR, Commit, Step
+from reconciler.repository.git_answers import REGULAR, Commit, Step
 from reconciler.repository.paths import GRANTS, NAMED, Kind, kind_of, trouble
 
 NONE = -1

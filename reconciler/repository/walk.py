@@ -8,7 +8,8 @@ from __future__ import annotations
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.repository.cache import Cache, code
 from reconciler.repository.configuration import FILE
-from reconciler.repository.git import REGULAR, Git
+from reconciler.repository.git import Git
+from reconciler.repository.git_answers import REGULAR
 from reconciler.repository.history import History, Span, fields, flat, joined, unflat
 from reconciler.repository.paths import FOLDERS, kind_of
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model import Grant, SubjectRef
-from reconciler.repository.git import Commit, Step
+from reconciler.repository.git_answers import Commit, Step
 from reconciler.repository.history import History, Span, flat, unflat
 from reconciler.repository.timeline import settled
 from reconciler.repository.versions import Line, recent
