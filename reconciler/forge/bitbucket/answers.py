@@ -42,8 +42,7 @@ def story(activity: Iterable[Row]) -> Iterator[Head | Said]:
     for row in activity:
         if update := row.get("update"):
             commit = update["source"]["commit"]["hash"]
-            branch = update["destination"].get("branch") or {}  # the vendor's own example has none
-            into = str(branch.get("name", ""))
+            into = str(update["destination"]["branch"]["name"])
             yield Head(time(update["date"]), commit, account(update.get("author")), into)
         for key, word in _WORDS.items():
             if said := row.get(key):
