@@ -112,7 +112,7 @@ def run(home: Path) -> Iterator[Result]:
         return found
 
     nothing = Memory(None, root)
-    yield alone("judge 100,000 grants, nothing remembered", lambda: proved(nothing), 25.0, 1)
+    yield alone("judge 100,000 grants, nothing remembered", lambda: proved(nothing), 30.0, 1)
     memory = Memory(cache, root)
     proved(memory)
-    yield alone("know of 100,000 grants that they were judged", lambda: proved(memory), 6.0, 3)
+    yield alone("know of 100,000 grants that they were judged", lambda: proved(memory), 8.0, 3)

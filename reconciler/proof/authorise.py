@@ -26,6 +26,7 @@ from reconciler.proof.past import Past
 from reconciler.proof.reviews import AfterReviews
 from reconciler.proof.wanted import wants
 from reconciler.repository.archive import Archive
+from reconciler.repository.contents import undisturbed
 from reconciler.repository.load import Loaded
 from reconciler.repository.paths import Kind
 
@@ -69,6 +70,11 @@ class Forge:
 
 def authorise(loaded: Loaded, now: datetime, forge: Forge) -> Authorised:
     """Raises ReconcilerError where the history does not lead back to `trust`: it was rewritten."""
+    with undisturbed():
+        return _asked(loaded, now, forge)
+
+
+def _asked(loaded: Loaded, now: datetime, forge: Forge) -> Authorised:
     archive = loaded.archive
     assert archive is not None  # there is a configuration
     dossier = Dossier(forge.memory, forge.open)
