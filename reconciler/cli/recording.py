@@ -38,7 +38,8 @@ class Recording:
         run = f"{session.now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         recording = cls(session, root, run)
         if recording._recall.lost:
-            recording._waiting.append(lost(session.now, run, recording._recall.lost))
+            was = recording._recall
+            recording._waiting.append(lost(session.now, run, was.lost, was.entry))
         recording._waiting.append(started(session.now, run, "apply", session.loaded.commit))
         return recording
 

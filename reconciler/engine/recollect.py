@@ -1,4 +1,4 @@
-"""What became of changes that a run died over: the live systems tell. Pure."""
+"""What became of changes that a run died over, or that failed: the live systems tell. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reconciler.engine.connections import Connections
 from reconciler.engine.observe import Reading
-from reconciler.model import Action, Entitlement, Event, Recollection, Remembered
+from reconciler.model import Action, Assignment, Entitlement, Event, Recollection, Remembered
 from reconciler.model.access import SEPARATOR
 
 
@@ -36,7 +36,10 @@ def made(event: Event, reading: Reading, connections: Connections) -> bool | Non
         return None
     if (entitlement.system, connections.scope(entitlement)) in reading.unread:
         return None
-    live = any(row.assignment == event.assignment for row in reading.rows)
+    live = any(
+        row.assignment == event.assignment and not row.via and row.controller is None
+        for row in reading.rows
+    )
     return live is not (event.action == Action.REMOVE)
 
 
@@ -56,4 +59,12 @@ def settled(memory: Remembered, reading: Reading, connections: Connections) -> R
             of[key] = replace(was, added=event.at, removed=None, replaced=event.replaces)
         elif outcome and event.action == Action.REMOVE:
             of[key] = replace(was, removed=event.at, replaced="")
+            if event.restores and event.restores != was.replaced:  # as the ledger will say it
+                back = Recollection(event.at, replaced=was.replaced)
+                of[_beside(event.assignment, event.restores).key] = back
     return replace(memory, of=of)
+
+
+def _beside(a: Assignment, role: str) -> Assignment:
+    """The same slot with another role in it."""
+    return replace(a, entitlement=replace(a.entitlement, role=role))

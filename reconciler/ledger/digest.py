@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from reconciler.ledger.recall import follow, remember
+from reconciler.ledger import wire
+from reconciler.ledger.base import LedgerError
+from reconciler.ledger.recall import follow, made, remember
 from reconciler.model import Entry, Event, EventKind, Recollection, Remembered
 
-_LAYOUT = 2  # of the text that is kept
+_LAYOUT = 3  # of the text that is kept
+LOST = "lost"  # in `counts`: the number of the entry that was there once
 # What goes on for as long as it is so: told once a day, not in every run.
 _DAILY = (EventKind.HELD_BACK, EventKind.UNKNOWN)
 # What is told once for what it is about.
@@ -28,12 +31,14 @@ _ONCE = (
 
 @dataclass
 class Digest:
-    """Up to the entry `number`, which has `hash`. Can be kept as text, and gone on from."""
+    """Up to the entry `number`, which has `hash`. Can be kept as text, and gone on from. What was
+    given before `began` need not be in here: then the ledger began, or its end was lost.
+    `told_lost` is the highest entry of which it says that it was lost."""
 
     began: datetime | None = None
     number: int = 0
     hash: str = ""
-    told_lost: bool = False
+    told_lost: int = 0
     applied: str = ""  # the commit of the last run that wrote here
     _of: dict[str, Recollection] = field(default_factory=dict)
     _left: dict[str, Event] = field(default_factory=dict)
@@ -45,17 +50,18 @@ class Digest:
 
     def take(self, entry: Entry) -> None:
         event = entry.event
-        if self.began is None:
+        if self.began is None or event.kind is EventKind.LEDGER_LOST:
             self.began = event.at
         self.number, self.hash = entry.number, entry.hash
-        self.told_lost = self.told_lost or event.kind is EventKind.LEDGER_LOST
+        if event.kind is EventKind.LEDGER_LOST:
+            self.told_lost = max(self.told_lost, dict(event.counts).get(LOST, 0))
         if event.kind is EventKind.RUN_STARTED:
             self.applied = event.commit
         remember(self._of, event)
         follow(self._left, event)
         if event.kind in _ONCE or event.kind in _DAILY:
             self._told.add(_short(about(event)))
-        if event.kind is EventKind.DONE and event.assignment is not None and not event.error:
+        if event.assignment is not None and made(event):
             # What is there now may come back, or be held, another time.
             for kind in (EventKind.CAME_BACK, EventKind.ALREADY_HELD):
                 self._told.discard(_short(f"{kind}\0{event.assignment.key}"))
@@ -71,31 +77,31 @@ class Digest:
         return tuple(found.values())
 
     def kept(self) -> str:
-        """As text; "" where a run died over a change: then the ledger itself is read again."""
-        if self._left:
-            return ""
+        """As text."""
         of = [
             [key, _time(r.added), _time(r.removed), _time(r.already_held), r.replaced]
             for key, r in self._of.items()
         ]
         head = [_LAYOUT, self.number, self.hash, _time(self.began), self.told_lost, self.applied]
-        return json.dumps([head, of, sorted(self._told)], separators=(",", ":"))
+        left = [wire.encode(wire.sealed(1, "", event)).decode() for event in self._left.values()]
+        return json.dumps([head, of, sorted(self._told), left], separators=(",", ":"))
 
 
 def restored(text: str) -> Digest | None:
     """None for a text that this version did not write, or that came to harm."""
     try:
-        (layout, number, hash, began, told_lost, applied), of, told = json.loads(text)
+        (layout, number, hash, began, told_lost, applied), of, told, left = json.loads(text)
         if layout != _LAYOUT:
             return None
         known = {
             str(key): Recollection(_moment(a), _moment(r), _moment(h), str(replaced))
             for key, a, r, h, replaced in of
         }
-        told = set(map(str, told))
-        head = _moment(began), int(number), str(hash), bool(told_lost), str(applied)
-        return Digest(*head, known, {}, told)
-    except (ValueError, TypeError):
+        died = [wire.decode(str(line).encode()).event for line in left]
+        over = {event.assignment.key: event for event in died if event.assignment}
+        head = _moment(began), int(number), str(hash), int(told_lost), str(applied)
+        return Digest(*head, known, over, set(map(str, told)))
+    except (ValueError, TypeError, LedgerError):
         return None
 
 

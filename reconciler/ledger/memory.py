@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from reconciler.ledger import open_anchor, open_store
-from reconciler.ledger.base import LedgerError
+from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.digest import Digest, digest, restored
 from reconciler.ledger.ledger import Ledger
 from reconciler.model.ledger_settings import LedgerSettings
@@ -19,12 +19,14 @@ _MANY = 500  # new entries from which on it is worth keeping what was gathered
 @dataclass(frozen=True, slots=True)
 class Recall:
     """`ledger` is None where none is set up. `error` says why it could not be read: then nothing is
-    remembered, and nothing is to be written. `lost` says that entries that were there are gone."""
+    remembered, and nothing is to be written. `lost` says that entries that were there are gone, of
+    which `entry` is the last: then what was given need not be remembered, as in a new ledger."""
 
     ledger: Ledger | None = None
     digest: Digest = field(default_factory=Digest)
     error: str = ""
     lost: str = ""
+    entry: int = 0
 
 
 class Cache(Protocol):
@@ -41,19 +43,34 @@ def recall(settings: LedgerSettings | None, root: Path, cache: Cache) -> Recall:
     ledger: Ledger | None = None
     try:
         ledger = Ledger(open_store(settings, root))
+        anchor = _anchor(settings, root)  # first: another run may write, and move it, meanwhile
         found = _gathered(ledger, cache)
-        return Recall(ledger, found, lost=_lost(settings, root, found))
+        if anchor is None or anchor.number <= found.told_lost:
+            return Recall(ledger, found)  # told once: the ledger that begins anew says so itself
+        if anchor.number <= found.number:
+            _hold(anchor, ledger, found)
+            return Recall(ledger, found)
+        lost = f"entry {anchor.number} was there once, and the newest now is {found.number}"
+        return Recall(ledger, replace(found, began=None), lost=lost, entry=anchor.number)
     except LedgerError as e:
         return Recall(ledger, error=str(e))
 
 
-def _lost(settings: LedgerSettings, root: Path, found: Digest) -> str:
-    """Told once: the ledger that begins anew says so itself."""
+def _anchor(settings: LedgerSettings, root: Path) -> Anchor | None:
     anchors = open_anchor(settings, root)
-    anchor = anchors.read() if anchors else None
-    if anchor is None or anchor.number <= found.number or found.told_lost:
-        return ""
-    return f"entry {anchor.number} was there once, and the newest now is {found.number}"
+    return anchors.read() if anchors else None
+
+
+def _hold(anchor: Anchor, ledger: Ledger, found: Digest) -> None:
+    """Raises LedgerError for a ledger that is not the anchored one: somebody wrote it anew, and
+    nothing that it says is to be believed."""
+    here = found.hash
+    if anchor.number < found.number:
+        here = next(entry.hash for entry in ledger.entries(after=anchor.number - 1))
+    if here != anchor.hash:
+        what = f"entry {anchor.number} in {ledger.where} is not the one that was anchored"
+        fix = "find out who wrote it, then bring the right ledger back, or begin a new one"
+        raise LedgerError(f"{what}; {fix}")
 
 
 def _gathered(ledger: Ledger, cache: Cache) -> Digest:

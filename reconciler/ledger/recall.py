@@ -28,15 +28,17 @@ def remember(found: dict[str, Recollection], event: Event) -> None:
         return
     if event.kind is EventKind.ALREADY_HELD:
         found[a.key] = replace(found.get(a.key, _NOTHING), already_held=event.at)
-    elif _made(event) and event.action == Action.ADD:
+    elif made(event) and event.action == Action.ADD:
         _added(found, event, a)
-    elif _made(event) and event.action == Action.REMOVE:
+    elif made(event) and event.action == Action.REMOVE:
         _removed(found, event, a)
 
 
 def unfinished(entries: Iterable[Entry]) -> tuple[Event, ...]:
-    """Changes that were intended and of which nothing says what became of them: their run died.
-    The last of each assignment, in the order in which they were intended."""
+    """Changes that were intended and of which nobody knows what became of them: their run died, or
+    was told of a failure, which does not say that nothing was done (the answer was lost on its way,
+    or what was written could not be read again). The last of each assignment, in the order in which
+    they were intended."""
     left: dict[str, Event] = {}
     for entry in entries:
         follow(left, entry.event)
@@ -50,11 +52,12 @@ def follow(left: dict[str, Event], event: Event) -> None:
     if event.kind is EventKind.INTENDED:
         left.pop(event.assignment.key, None)
         left[event.assignment.key] = event
-    elif event.kind in (EventKind.DONE, EventKind.FOUND):
+    elif event.kind is EventKind.FOUND or (event.kind is EventKind.DONE and not event.error):
         left.pop(event.assignment.key, None)
 
 
-def _made(event: Event) -> bool:
+def made(event: Event) -> bool:
+    """Whether a change was certainly made."""
     if event.kind is EventKind.FOUND:
         return event.outcome == MADE
     return event.kind is EventKind.DONE and not event.error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from reconciler.ledger.digest import LOST
 from reconciler.ledger.recall import MADE, NOT_MADE
 from reconciler.model import (
     Action,
@@ -21,8 +22,8 @@ def started(at: datetime, run: str, command: str, commit: str) -> Event:
     return Event(EventKind.RUN_STARTED, at, run, action=command, commit=commit)
 
 
-def lost(at: datetime, run: str, reason: str) -> Event:
-    return Event(EventKind.LEDGER_LOST, at, run, reason=reason)
+def lost(at: datetime, run: str, reason: str, entry: int) -> Event:
+    return Event(EventKind.LEDGER_LOST, at, run, reason=reason, counts=((LOST, entry),))
 
 
 def ended(at: datetime, run: str, outcome: str, counts: Iterable[tuple[str, int]]) -> Event:
@@ -38,7 +39,7 @@ def done(change: Change, error: str, at: datetime, run: str) -> Event:
 
 
 def found(event: Event, made: bool, at: datetime, run: str) -> Event:
-    """What became of a change that a run died over."""
+    """What became of a change that a run died over, or that failed."""
     return Event(
         EventKind.FOUND,
         at,
@@ -52,7 +53,7 @@ def found(event: Event, made: bool, at: datetime, run: str) -> Event:
         outcome=MADE if made else NOT_MADE,
         replaces=event.replaces,
         restores=event.restores,
-        reason=f"run {event.run} did not say what became of it",
+        reason=f"run {event.run} could not tell what became of it",
     )
 
 

@@ -174,3 +174,35 @@ def test_a_refusal_by_the_system_is_written_down_with_its_words(recorded: Record
     company.sandbox.arm(Fault("bitbucket", "PUT *", FaultKind.STATUS, status=402, times=1))
     assert company.apply().code == 1
     assert "402" in recorded.events("done")[-1]["error"]
+
+
+def test_what_was_written_and_could_not_be_read_again_is_ours_and_ends(recorded: Recorded) -> None:
+    """A change that failed may have been made all the same: else it would be somebody else's."""
+    company = recorded.company
+    company.merge({G: grant(ALICE, WRITE)})
+    company.sandbox.arm(
+        Fault("bitbucket", "GET *permissions-config*", FaultKind.STATUS, 403, skip=3, times=9)
+    )
+    failed = company.apply()
+    company.heals()
+    assert (failed.code, company.gained()) == (1, {"bitbucket write alice"})
+    assert company.converge(at=0.1).json["already_held"] == []
+    assert [event["outcome"] for event in recorded.events("found")] == ["made"]
+    company.converge(at=9)
+    assert company.gained() == set()
+
+
+def test_rule_15_a_ledger_that_lost_its_end_costs_no_expiry(recorded: Recorded) -> None:
+    """It is older than the grant, and knows nothing of what was given then."""
+    company = recorded.company
+    company.merge({G: grant(ALICE, WRITE)})
+    company.converge()
+    given = [f for f in recorded.folder.rglob("*.jsonl") if '"intended"' in f.read_text()]
+    for file in recorded.folder.rglob("*.jsonl"):
+        if file.name >= given[0].name:
+            file.unlink()
+    assert company.converge(at=1).json["already_held"] == []
+    assert recorded.kinds().count("ledger-lost") == 1
+    company.converge(at=2)
+    company.converge(at=9)
+    assert company.gained() == set()

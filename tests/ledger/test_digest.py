@@ -56,15 +56,21 @@ def test_what_is_kept_as_text_says_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[[9,1,2,3,4,5],[],[]]", "[[2],[],[]]", "[[2,1,1,1,1,1],3]"]
+    "text",
+    ["", "{}", "[[9,1,2,3,4,5],[],[],[]]", "[[3],[],[],[]]", '[[3,1,"","",0,""],[],[],["{}"]]'],
 )
 def test_a_text_that_came_to_harm_is_none(text: str) -> None:
     assert restored(text) is None
 
 
-def test_a_change_that_a_run_died_over_is_read_from_the_ledger_itself() -> None:
-    intent = event(EventKind.INTENDED, assignment=assignment(), action="add")
-    assert digest(entries(intent)).kept() == ""
+def test_a_change_that_a_run_died_over_is_kept_too() -> None:
+    """Where its scope can never be read again, each run would read the whole ledger."""
+    intent = event(EventKind.INTENDED, assignment=assignment(), action="add", replaces="read")
+    found = digest(entries(intent))
+    again = restored(found.kept())
+    assert again is not None
+    assert again.remembered == found.remembered
+    assert again.remembered.unfinished == (intent,)
 
 
 def test_the_next_run_reads_only_what_came_since(

@@ -1,0 +1,96 @@
+"""A ledger that somebody cut, wrote anew, or made to say what never was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.ledger import open_store
+from reconciler.ledger.anchor import FileAnchor
+from reconciler.ledger.base import Anchor
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.memory import Recall, recall
+from reconciler.ledger.record import lost
+from reconciler.model import Event
+from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
+from tests.ledger.build import NOON, added, assignment, removed
+from tests.ledger.test_digest import Kept
+
+
+class Kit:
+    """A ledger in a folder, its anchor, and what a run finds of them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.settings = LedgerSettings(
+            LedgerStore.FOLDER, path=str(root / "ledger"), anchor_file=str(root / "anchor.json")
+        )
+        self.anchor = FileAnchor(root / "anchor.json")
+
+    def append(self, *events: Event) -> Anchor:
+        last = Ledger(open_store(self.settings, self.root)).append(events)[-1]
+        return Anchor(last.number, last.hash)
+
+    def cut(self, batch: int) -> None:
+        """Without this batch and those behind it."""
+        for file in (self.root / "ledger").rglob("*.jsonl"):
+            if int(file.stem) >= batch:
+                file.unlink()
+
+    def recall(self) -> Recall:
+        return recall(self.settings, self.root, Kept())
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Kit:
+    return Kit(tmp_path)
+
+
+def test_a_ledger_without_its_end_does_not_know_what_it_would_know(kit: Kit) -> None:
+    """What was given in the part that is gone would be somebody else's for ever."""
+    kit.append(added(0))
+    kit.anchor.write(kit.append(added(9, assignment("bob"))))
+    kit.cut(2)
+    found = kit.recall()
+    assert found.lost == "entry 2 was there once, and the newest now is 1"
+    assert found.digest.remembered.began is None
+    assert found.digest.remembered.of.keys() == {assignment().key}
+    told = lost(NOON.replace(hour=20), "run-2", found.lost, found.entry)
+    kit.append(told)
+    again = kit.recall()
+    assert (again.lost, again.digest.remembered.began) == ("", told.at)
+
+
+def test_a_second_loss_is_told_as_the_first_was(kit: Kit) -> None:
+    kit.append(added(0))
+    kit.anchor.write(kit.append(added(1)))
+    kit.cut(2)
+    kit.append(lost(NOON, "run-2", "", kit.recall().entry))
+    kit.append(added(2))
+    kit.anchor.write(kit.append(added(3)))
+    assert kit.recall().lost == ""
+    kit.cut(4)
+    assert kit.recall().lost == "entry 4 was there once, and the newest now is 3"
+
+
+@pytest.mark.parametrize("more", [0, 3])
+def test_a_ledger_that_was_written_anew_is_not_believed(kit: Kit, more: int) -> None:
+    kit.anchor.write(kit.append(added(0)))
+    kit.cut(1)
+    kit.append(removed(0))
+    for minute in range(more):
+        kit.append(removed(minute))
+    found = kit.recall()
+    assert "entry 1 in" in found.error
+    assert "is not the one that was anchored" in found.error
+    assert found.digest.remembered.of == {}
+
+
+def test_a_ledger_that_began_anew_may_pass_the_old_anchor(kit: Kit) -> None:
+    kit.append(added(0))
+    kit.anchor.write(kit.append(added(1)))
+    kit.cut(1)
+    kit.append(lost(NOON, "run-2", "", kit.recall().entry), added(1))
+    found = kit.recall()
+    assert (found.digest.number, found.error, found.lost) == (2, "", "")
