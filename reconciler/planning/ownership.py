@@ -78,6 +78,11 @@ class Ownership:
             return False
         return known.removed is None or known.removed <= known.added
 
+    def foreign(self, key: str) -> bool:
+        """Whether the ledger remembers that it was there before us, and that we never gave it."""
+        known = self.memory.of.get(key)
+        return known is not None and known.already_held is not None and not self.recalled(key)
+
     def replaced(self, key: str) -> str:
         """The role that ours overwrote, and that nothing else remembers."""
         known = self.memory.of.get(key)

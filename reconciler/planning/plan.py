@@ -186,10 +186,12 @@ class _Drawing:
             self._doubt(slot.wanted() or wants[0], live)
 
     def _replaced(self, of: Assignment) -> str:
-        """What ours overwrote, unless git says that it was ours too, and is over."""
+        """What ours overwrote, unless git says that it was ours too, and is over; but where it was
+        there before its own grant, the ledger knows that it never was ours."""
         role = self._ownership.replaced(of.key)
-        before = replace(of, entitlement=replace(of.entitlement, role=role))
-        return "" if before.key in self._says.past else role
+        before = replace(of, entitlement=replace(of.entitlement, role=role)).key
+        over = before in self._says.past and not self._ownership.foreign(before)
+        return "" if over else role
 
     def finished(self, unknown: tuple[Unknown, ...]) -> Plan:
         steps = self._steps

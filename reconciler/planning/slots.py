@@ -51,7 +51,9 @@ class Slot:
         return max(self.declared, key=lambda d: self._rank(d.assignment), default=None)
 
     def _rank(self, assignment: Assignment) -> int:
-        role = assignment.entitlement.role
+        return self._ranked(assignment.entitlement.role)
+
+    def _ranked(self, role: str) -> int:
         return self.order.index(role) if role in self.order else len(self.order)
 
     def steps(self) -> Sequence[Step]:
@@ -114,8 +116,13 @@ class Slot:
 
     def _restored(self, declared: str) -> str:
         """What comes back: the declared role or, where it gives more, the one that was there before
-        ours. An exclusive slot gives back only what is declared."""
-        before = "" if self.exclusive else self.replaced
+        ours. An exclusive slot gives back only what is declared, and nobody who left gets back what
+        nothing declares. Ours only ever took the place of lower roles: a memory of a higher one is
+        not true, and would be a way to more access than anybody approved."""
+        left = self.past is not None and self.past.cause in (Cause.LEFT, Cause.REVOKED)
+        before = "" if self.exclusive or left else self.replaced
+        if self.live is None or self._ranked(before) >= self._rank(self.live.assignment):
+            before = ""
         order = [role for role in self.order if role in (declared, before)]
         return order[-1] if order else declared
 

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.model import (
     Assignment,
+    Cause,
     Claim,
     Observed,
     Plan,
@@ -132,6 +133,38 @@ def test_of_what_is_declared_and_what_was_there_the_higher_role_comes_back() -> 
         admin=Recollection(hours(-5), replaced="write"),
     )
     assert told(over) == ["remove alice admin>write (expired)"]
+
+
+def test_what_was_there_before_its_own_grant_comes_back_though_that_grant_is_over() -> None:
+    """alice had read before anybody granted it, and then write for an hour."""
+    read, write = assignment(kind=SLOT), assignment(role="write", kind=SLOT)
+    over = remembering(
+        [claim(write, -5, -1), claim(read, -9, -6)],
+        [live(write)],
+        read=Recollection(already_held=hours(-8)),
+        write=Recollection(hours(-5), replaced="read"),
+    )
+    assert told(over) == ["remove alice write>read (expired)"]
+
+
+@pytest.mark.parametrize("before", ["write", "admin", "owner"])
+def test_no_more_comes_back_than_was_taken_whatever_the_ledger_says(before: str) -> None:
+    """Whoever can write to the ledger would give themselves what nobody approved."""
+    write = assignment(role="write", kind=SLOT)
+    known = Recollection(hours(-5), replaced=before)
+    over = remembering([claim(write, -5, -1)], [live(write)], write=known)
+    assert told(over) == ["remove alice write (expired)"]
+
+
+@pytest.mark.parametrize("cause", [Cause.LEFT, Cause.REVOKED])
+def test_who_left_gets_nothing_back(cause: Cause) -> None:
+    write = assignment(role="write", kind=SLOT)
+    over = remembering(
+        [claim(write, -5, -1, cause=cause)],
+        [live(write)],
+        write=Recollection(hours(-5), replaced="read"),
+    )
+    assert told(over) == [f"remove alice write ({cause})"]
 
 
 def test_an_exclusive_slot_gives_back_only_what_is_declared() -> None:
