@@ -83,7 +83,8 @@ def what(offers: Sequence[Offer], who: str, author: str, *, silent: bool) -> tup
             numbers = [int(n) for n in answer.replace(",", " ").split()]
             if all(0 < n <= len(shown) for n in numbers):
                 return tuple(dict.fromkeys(shown[n - 1].text for n in numbers))
-            click.echo(f"Error: write numbers from 1 to {len(shown)}", err=True)
+            many = f"numbers from 1 to {len(shown)}" if shown else "an item: nothing has a number"
+            click.echo(f"Error: write {many}", err=True)
         else:
             near = [offer for offer in offers if answer.casefold() in str(offer).casefold()]
             if not near:

@@ -18,41 +18,13 @@ import yaml
 
 from reconciler.errors import InputError
 from reconciler.sandbox.local import GROUPS, PEOPLE, SERVICES, Served
+from reconciler.sandbox.payments import APPROVERS, governing
 from reconciler.sandbox.systems import account
+from reconciler.sandbox.written import HEAD, written
 from reconciler.templates import Forge, Project, access_repository, editor_schemas
 
-_HEAD = "# Written by `reconciler sandbox`. The systems are local, and all in `mode: enforce`.\n"
 _LOCAL = "127.0.0.1:"  # an address of ours has it
 _FORGE = "forge"  # the key of reconciler.yaml, and of an account in directory/
-
-# Who approves, where there is a forge to prove it. No local system knows these groups.
-_POLICY = """\
-# Who may have what, and who must approve: any rule that forbids, then the first that permits.
-rules:
-  - forbid: nobody-administers-payments
-    match: {resources: ["*payments*"], roles: ["*admin*", "roles/owner", Owner]}
-    reason: Payments are administered by the platform team's own pipeline
-
-  - permit: payments-emergency            # at once and for two hours; somebody looks afterwards
-    match: {paths: ["grants/break-glass/**"], groups: [payments-oncall]}
-    require: {reason: 20}
-    break_glass:
-      serves: {groups: [payments-oncall]}
-      max_duration: 2h
-      wakes: [payments-leads]
-      review: {groups: [auditors], within: 3d}
-
-  - permit: payments-work                 # everything else of payments: one lead, at most a week
-    match: {paths: ["grants/payments/**"]}
-    max_duration: 7d
-    approvals: [{count: 1, groups: [payments-leads]}]
-
-changes:
-  - change: rules-people-and-configuration
-    paths: [policies/**, directory/**, bundles/**, catalog/**, reviews/**, reconciler.yaml]
-    approvals: [{count: 1, groups: [access-admins]}]
-"""
-_APPROVERS = {"payments-leads": ("carol", "dave"), "access-admins": ("frank", "grace")}
 _AUTHOR = ("-c", "user.name=reconciler sandbox", "-c", "user.email=sandbox@example.com")
 # Nothing of the person's own git set-up may sign, hook or rename what is made here.
 _PLAIN = (
@@ -170,7 +142,7 @@ def _make(
     }
     texts = {name: text for name, text in texts.items() if not name.startswith("policies/")}
     if hosting:
-        texts["policies/payments.yaml"] = _POLICY
+        texts |= governing(tuple(served))
     for name, text in texts.items():
         (draft / name).parent.mkdir(parents=True, exist_ok=True)
         (draft / name).write_text(text)
@@ -185,12 +157,12 @@ def _configuration(
 ) -> str:
     systems = {name: {**own, "mode": "enforce"} for name, own in settings.items()}
     forge = {_FORGE: dict(hosting.settings)} if hosting else {}
-    return _HEAD + "\n" + _yaml({"systems": systems, **forge})
+    return HEAD + "\n" + written({"systems": systems, **forge})
 
 
 def _directory(systems: tuple[str, ...], hosting: Hosting | None) -> str:
     """The seeded organisation, with the accounts that a system cannot be asked for."""
-    approvers = _APPROVERS if hosting else {}
+    approvers = APPROVERS if hosting else {}
     page: dict[str, list[dict[str, Any]]] = {
         "people": [
             {
@@ -210,7 +182,7 @@ def _directory(systems: tuple[str, ...], hosting: Hosting | None) -> str:
         ],
     }
     kept = {key: [_without_empty(row) for row in rows] for key, rows in page.items()}
-    return _HEAD + "\n" + _yaml(kept)
+    return HEAD + "\n" + written(kept)
 
 
 def _accounts(systems: tuple[str, ...], login: str, hosting: Hosting | None) -> dict[str, str]:
@@ -221,15 +193,6 @@ def _accounts(systems: tuple[str, ...], login: str, hosting: Hosting | None) -> 
 
 def _without_empty(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value}
-
-
-class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: object) -> bool:
-        return True  # the strict loader refuses aliases
-
-
-def _yaml(data: object) -> str:
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=150, allow_unicode=True)
 
 
 def _git(path: Path, *arguments: str) -> str:
