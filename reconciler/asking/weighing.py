@@ -42,12 +42,12 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`gainers` are the ids of all who would have the access, the members of groups among them."""
+    """`grantees` are the ids of all who would have the access, the members of groups among them."""
 
     grant: Grant
     window: Window
     said: tuple[Said, ...]
-    gainers: frozenset[str]
+    grantees: frozenset[str]
 
     @property
     def permitted(self) -> bool:
@@ -84,7 +84,7 @@ class Answer:
         found: dict[tuple[int, str], Approval] = {}
         for each in self.said:
             for need in each.ruling.needs:
-                out = frozenset() if each.ruling.self_approval else self.gainers | {author}
+                out = frozenset() if each.ruling.self_approval else self.grantees | {author}
                 who = tuple(sorted(need.persons - out))
                 found.setdefault((need.count, need.words), Approval(need.count, need.words, who))
         return tuple(found.values())
@@ -127,17 +127,14 @@ def _answer(
     free = changes.root is None and not changes.tip.policies
     said: list[Said] = []
     for claim in claims:
-        for case in authorised.grants.cases(version, claim, changes.tip, claims):
+        for case in authorised.grants.cases.of(version, claim, changes.tip, claims):
             ruling = _FREE if free else tip.decide(case)
             rule = permit(tip, ruling.rule)
             most = longest(rule, case) if rule else None
             said.append(Said(case.subject.id, claim.entitlement, ruling, most, claim.bundle))
     grant = version.content
     said += _absent(grant, claims, tip)
-    roster = changes.tip.roster
-    gainers = {ref.id for ref in grant.subjects if not ref.group}
-    gainers |= {id for ref in grant.subjects if ref.group for id in roster.members(ref.id)}
-    return Answer(grant, grant.window(now), tuple(said), frozenset(gainers))
+    return Answer(grant, grant.window(now), tuple(said), changes.tip.grantees(grant))
 
 
 _FREE = Ruling(True, "", ("there are no policies yet: whoever can merge can grant",))

@@ -66,6 +66,12 @@ class Changes:
     _grounds: dict[tuple[Entry, ...], Ground] = field(default_factory=dict)
     _bases: dict[tuple[Entry, ...], str] = field(default_factory=dict)
 
+    def number(self, commit: str) -> int:
+        """Of a commit that something was read from."""
+        number = self.archive.number(commit)
+        assert number is not None, commit  # it is on this line
+        return number
+
     def ground(self, number: int) -> Ground:
         """What counts once the commit `number` is there."""
         entries = self.standing.at(number)

@@ -68,8 +68,7 @@ class Rules:
         """What waits for approval counts as held beside the rest: once it is approved it is."""
         for version, outcome in ours:
             if outcome.proof is Proof.REFUSED:
-                held = self.authorised.grants.holdings
-                held.add(self.changes.last, version, [outcome.claim])
+                self.authorised.grants.cases.hold(version, [outcome.claim])
 
     def _grant(self, version: Version[Grant], outcome: Outcome) -> Ruled:
         claim, judgement = outcome.claim, outcome.judgement
@@ -79,10 +78,10 @@ class Rules:
         if judgement is None:
             return Ruled(version.path, about, Answer.GRANTED, reasons=(_NO_RULES,))
         grants, before = self.authorised.grants, self._before
-        rulings = [before.laws.decide(case) for case in grants.cases(version, claim)]
+        rulings = [before.laws.decide(case) for case in grants.cases.of(version, claim)]
         worst = max(rulings, key=lambda r: (not r.permitted, sum(n.count for n in r.needs)))
         own = any(ruling.self_approval for ruling in rulings)
-        barred = frozenset() if own else grants.grantees(version, before) | self._hands()
+        barred = frozenset() if own else before.grantees(version.content) | self._hands()
         if not worst.permitted or self._is_unweighed(version.path):
             return self._by_rule(version.path, about, worst, barred)
         return self._by_judgement(version.path, about, judgement, barred)

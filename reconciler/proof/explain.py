@@ -19,18 +19,17 @@ from reconciler.proof.wanted import want
 
 def explanation(version: Version[Grant], found: Authorised) -> Explanation:
     """By the rules of the commit before the one that brought the grant in."""
-    number = found.changes.archive.number(version.commit)
-    assert number is not None  # it was read from this line
-    ground = found.changes.ground(number - 1)
+    ground = found.grants.cases.ground(version)
     rows = tuple(_rows(version, found, ground))
-    pulls = () if found.changes.trusts(number) else tuple(_weighed(version, found, ground, rows))
+    trusted = found.changes.trusts(found.changes.number(version.commit))
+    pulls = () if trusted else tuple(_weighed(version, found, ground, rows))
     return Explanation(version.origin, version.commit, version.merged, rows, pulls, version.gone)
 
 
 def _rows(version: Version[Grant], found: Authorised, ground: Ground) -> Iterator[Explained]:
     for outcome in found.outcomes:
         if outcome.claim.version == version.id:
-            for case in found.grants.cases(version, outcome.claim):
+            for case in found.grants.cases.of(version, outcome.claim):
                 yield explained(ground.laws, case, outcome.proof, outcome.judgement)
 
 
@@ -52,7 +51,7 @@ def _weighed(
             version.blob,
             ground.roster,
             found.changes.tip.roster,
-            found.grants.grantees(version, ground),
+            ground.grantees(version.content),
             self_approval=own,
             signed=settings.signed,
         )
@@ -78,5 +77,5 @@ def granted(
     for version in versions:
         for claim in found.grants.claims.get(version.id, ()):
             active = claim.window.contains(now) and proofs.get(key(claim)) is not Proof.REFUSED
-            for case in found.grants.cases(version, claim, ground):
+            for case in found.grants.cases.of(version, claim, ground):
                 yield Granted(case, version.path, version.gone is None, active)

@@ -18,15 +18,12 @@ from reconciler.model import (
     Proof,
     SubjectKind,
     Version,
-    Window,
 )
-from reconciler.policy.case import Case, SubjectFacts
 from reconciler.policy.judge import Judgement, Verdict, judge
 from reconciler.proof.carried import Carried
+from reconciler.proof.cases import Cases
 from reconciler.proof.changes import Changes
 from reconciler.proof.evidence import Dossier, Memory
-from reconciler.proof.ground import Ground
-from reconciler.proof.holdings import Holdings
 from reconciler.proof.mixed import mixed
 from reconciler.proof.past import Past
 from reconciler.proof.rows import decode_granted, encode_granted
@@ -59,16 +56,15 @@ class Grants:
     versions: Mapping[int, Version[Grant]]
     claims: Mapping[int, list[Claim]]
     past: Past
-    holdings: Holdings = field(default_factory=Holdings)
     _done: dict[int, tuple[Outcome, ...]] = field(default_factory=dict)
     _known: dict[str, str] = field(default_factory=dict)
     _fresh: dict[str, str] = field(default_factory=dict)
     _mixed: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _counted: set[int] = field(default_factory=set)
     _prepared: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._carried = Carried(self.changes.archive)
+        self.cases = Cases(self.changes, self.claims, self.past)
 
     def judge(self, ids: Iterable[int]) -> dict[int, tuple[Outcome, ...]]:
         """The outcomes of these versions, in the order in which they came in."""
@@ -106,10 +102,11 @@ class Grants:
         if found is None:
             self.prepare([version])
             found = self._done[version.id] = tuple(self._outcomes(version))
+            self.cases.judged.add(version.id)
             kept = [o.claim for o in found if o.proof is not Proof.REFUSED]
             if len(kept) < len(found):
                 kept += self.carried(version)
-            self.holdings.add(self._number(version), version, kept)
+            self.cases.hold(version, kept)
         return found
 
     def carried(self, version: Version[Grant]) -> Iterator[Claim]:
@@ -141,27 +138,12 @@ class Grants:
                     yield replace(claim, window=window, said=said, cause=cause, proof=outcome.proof)
             id = earlier.previous
 
-    def cases(
-        self,
-        version: Version[Grant],
-        claim: Claim,
-        ground: Ground | None = None,
-        same: list[Claim] | None = None,
-    ) -> Iterator[Case]:
-        """What the rules are asked: those of the commit before, or those of `ground`. `same` are
-        all claims of the version, where it is not one of those that were loaded."""
-        by = ground or self._ground(version)
-        same = self.claims.get(version.id, []) if same is None else same
-        return (self._case(claim, version, same, p, by) for p in self._people(claim, by))
-
     @property
     def _space(self) -> str:
         return f"grants:{self.changes.anchor}"
 
     def _number(self, version: Version[Grant]) -> int:
-        number = self.changes.archive.number(version.commit)
-        assert number is not None, version.commit  # it was read from this line
-        return number
+        return self.changes.number(version.commit)
 
     def forge(self, version: Version[Grant]) -> ForgeSettings:
         return self.changes.forge(self._number(version))
@@ -171,10 +153,7 @@ class Grants:
         number = self._number(version)
         if not self.changes.trusts(number):
             return False
-        return self.changes.root is not None or not self._ground(version).policies
-
-    def _ground(self, version: Version[Grant]) -> Ground:
-        return self.changes.ground(self._number(version) - 1)
+        return self.changes.root is not None or not self.cases.ground(version).policies
 
     def _basis(self, version: Version[Grant]) -> str:
         return self.changes.basis(self._number(version) - 1)
@@ -217,14 +196,14 @@ class Grants:
     ) -> Judgement:
         """The worst over everybody whom the claim serves: a group that is one principal in its
         system serves all its members."""
-        ground = self._ground(version)
+        ground = self.cases.ground(version)
         if found := self._mixed.get(version.commit):
             reason = f"commit {version.commit[:12]} changes {found[0]} together with grants"
             fix = "bring the grant in again, in a pull request that changes grants only"
             return Judgement(Verdict.REFUSED, "", (reason,), fix)
         worst: Judgement | None = None
-        for facts in self._people(claim, ground):
-            case = self._case(claim, version, same, facts, ground)
+        for facts in self.cases.people(claim, ground):
+            case = self.cases.case(version, claim, ground, same, facts)
             judgement = judge(
                 ground.laws,
                 case,
@@ -234,7 +213,7 @@ class Grants:
                 version.blob,
                 ground.roster,
                 self.changes.tip.roster,
-                self.grantees(version, ground),
+                ground.grantees(version.content),
                 self.forge(version),
             )
             if worst is None or _RANK[judgement.verdict] > _RANK[worst.verdict]:
@@ -242,82 +221,18 @@ class Grants:
         assert worst is not None
         return worst
 
-    def _people(self, claim: Claim, ground: Ground) -> list[SubjectFacts]:
-        """Who asks, by the directory of the commit before. Members of a group are judged by what
-        the directory says of them now: they may have come after the grant."""
-        subject = claim.subject
-        if subject.kind is SubjectKind.GROUP:
-            laws = self.changes.tip.laws
-            members = [
-                laws.subject(id) for id in sorted(self.changes.tip.roster.members(subject.id))
-            ]
-            return members or [
-                SubjectFacts(subject.id, "group", frozenset({subject.id}), (), "", "active")
-            ]
-        laws = self.changes.tip.laws if claim.ref else ground.laws
-        return [laws.subject(subject.id)]
-
-    def _case(
-        self,
-        claim: Claim,
-        version: Version[Grant],
-        same: list[Claim],
-        facts: SubjectFacts,
-        ground: Ground,
-    ) -> Case:
-        grant, laws = version.content, ground.laws
-        holds = chain = None
-        if any(rule.holds for page in ground.policies for rule in page.rules):
-            holds = self.holdings.beside((facts.id, *facts.groups), claim, version, same)
-        if any(rule.max_total for page in ground.policies for rule in page.rules):
-            self._look_further_back(version, ground)
-            chain = self.holdings.chain(claim, version)
-        return Case(
-            version.origin,
-            grant.reason,
-            grant.ticket,
-            claim.said or Window(version.merged),
-            version.merged,
-            version.origin.startswith("standing/"),
-            grant.break_glass,
-            claim.entitlement,
-            claim.account,
-            claim.bundle,
-            facts,
-            laws.resource(claim.entitlement),
-            holds or (),
-            chain,
-        )
-
-    def _look_further_back(self, version: Version[Grant], ground: Ground) -> None:
-        """A chain of extensions may reach back over versions that this run has no need of. They are
-        long over and not judged again: they only make a chain longer, never access wider."""
-        for earlier in self.past.earlier(version, ground):
-            if earlier.id not in self._done and earlier.id not in self._counted:
-                self._counted.add(earlier.id)
-                self.holdings.add(self._number(earlier), earlier, self.past.claims([earlier]))
-
-    def grantees(self, version: Version[Grant], ground: Ground) -> frozenset[str]:
-        """Who would gain when it came in. Whoever comes to a group later gains by their own claim."""
-        found: set[str] = set()
-        for ref in version.content.subjects:
-            found.add(ref.id)
-            if ref.group:
-                found |= ground.roster.members(ref.id)
-        return frozenset(found)
-
     def _mark(self, claim: Claim, version: Version[Grant]) -> str:
         """What a verdict is about, beside the content and the commit: whoever came through a group
         or a bundle may not have been there when the grant came in."""
         facts = ""
         if claim.ref or claim.subject.kind is SubjectKind.GROUP:
-            people = self._people(claim, self._ground(version))
+            people = self.cases.people(claim, self.cases.ground(version))
             facts = repr(
                 [(p.id, sorted(p.groups), p.attributes, p.manager, p.status) for p in people]
             )
-        if any(rule.holds for page in self._ground(version).policies for rule in page.rules):
+        if any(rule.holds for page in self.cases.ground(version).policies for rule in page.rules):
             # What they hold beside may be known only later: a forge can be slow to tell.
-            facts += repr([case.holds for case in self.cases(version, claim)])
+            facts += repr([case.holds for case in self.cases.of(version, claim)])
         _, subject, entitlement, account = key(claim)
         text = "\0".join((subject, entitlement, account, claim.bundle, claim.ref, facts))
         return sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -11,7 +11,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from reconciler.model import AfterReview, Bundle, CatalogPage, DirectoryPage, PolicyPage, Version
+from reconciler.model import (
+    AfterReview,
+    Bundle,
+    CatalogPage,
+    DirectoryPage,
+    Grant,
+    PolicyPage,
+    Version,
+)
 from reconciler.policy.laws import Laws
 from reconciler.policy.roster import Roster
 from reconciler.repository.archive import Archive, Trace
@@ -65,6 +73,16 @@ class Ground:
     @cached_property
     def laws(self) -> Laws:
         return Laws(self.policies, self.catalog, self.roster)
+
+    def grantees(self, grant: Grant) -> frozenset[str]:
+        """Who would gain when it comes in. Whoever comes to a group later gains by their own
+        claim."""
+        found: set[str] = set()
+        for ref in grant.subjects:
+            found.add(ref.id)
+            if ref.group:
+                found |= self.roster.members(ref.id)
+        return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,8 @@ GAP = timedelta(days=1)  # a shorter pause does not break a chain of extensions
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """`number` and `version` say when and by what the claim came in; `alive` until when its
-    content stood."""
+    """`version` is the one by which the claim came in; `alive` says until when its content stood."""
 
-    number: int
     version: int
     claim: Claim
     merged: datetime
@@ -35,9 +33,9 @@ class Holdings:
 
     _of: dict[str, list[Held]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, number: int, version: Version[Grant], claims: Iterable[Claim]) -> None:
+    def add(self, version: Version[Grant], claims: Iterable[Claim]) -> None:
         for claim in claims:
-            held = Held(number, version.id, claim, version.merged, version.gone)
+            held = Held(version.id, claim, version.merged, version.gone)
             self._of[claim.subject.id].append(held)
 
     def beside(

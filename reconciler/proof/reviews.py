@@ -43,9 +43,7 @@ class AfterReviews:
             judgement = taken[0].judgement if taken else None
             if judgement is None:
                 continue
-            number = self.changes.archive.number(version.commit)
-            assert number is not None
-            found = self._rule(judgement.rule, number)
+            found = self._rule(judgement.rule, self.changes.number(version.commit))
             if found is None or self._closed(version, taken, found):
                 continue
             subjects = tuple(sorted({o.claim.subject.id for o in taken}))
@@ -80,8 +78,7 @@ class AfterReviews:
         self, review: Version[AfterReview], grantees: frozenset[str], by: Source
     ) -> bool:
         """Somebody whom the rule names, and who had none of the access, opened it or approved it."""
-        number = self.changes.archive.number(review.commit)
-        assert number is not None
+        number = self.changes.number(review.commit)
         settings = self.changes.forge(number)
         if settings.kind is ForgeKind.NONE or self.changes.trusts(number):
             return True
