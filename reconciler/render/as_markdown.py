@@ -37,7 +37,7 @@ def plan(plan: Plan) -> str:
     parts = [f"### Access plan: {counts(plan)}", ""]
     for notice in (*plan.notices, *map(emergency, plan.reviews)):
         parts += [f"> **{cell(notice)}**", ""]
-    parts += _table(
+    parts += table(
         ("", "who", "what", "where", "system", "when", "grants"),
         (
             (
@@ -52,26 +52,26 @@ def plan(plan: Plan) -> str:
             for c in plan.changes
         ),
     )
-    parts += _section(
+    parts += section(
         UNAPPROVED,
-        _table(
+        table(
             ("what", "why, and what to do"),
             ((row.title, " ".join(row.lines)) for row in grouped(plan.unapproved)),
         ),
     )
-    parts += _section("Held back by a guard", _held(plan))
+    parts += section("Held back by a guard", _held(plan))
     if words := release(plan):
         parts += [f"`{words}`", ""]
-    parts += _section(
+    parts += section(
         UNKNOWN,
-        _table(
+        table(
             ("system", "where", "error"),
             ((u.system, u.where, brief(u.error)) for u in plan.unknown),
         ),
     )
-    parts += _section("Already held: not ours, and it stays", _already_held(plan))
-    parts += _section(
-        "Warnings", _table(("system", "warning"), ((w.system, w.text) for w in plan.warnings))
+    parts += section("Already held: not ours, and it stays", _already_held(plan))
+    parts += section(
+        "Warnings", table(("system", "warning"), ((w.system, w.text) for w in plan.warnings))
     )
     parts += _foreign(plan)
     parts += [f"Plan hash `{plan.hash}` at {moment(plan.at)}"]
@@ -85,7 +85,7 @@ def applied(plan_: Plan, outcomes: Iterable[Outcome]) -> str:
         for o in outcomes
         if o.error
     ]
-    failures = _section(f"{len(rows)} changes failed", _table(("error", "who", "what"), rows))
+    failures = section(f"{len(rows)} changes failed", table(("error", "who", "what"), rows))
     return "\n".join([*failures, plan(plan_)])
 
 
@@ -100,7 +100,7 @@ def _held(plan: Plan) -> list[str]:
         )
         for h in plan.held
     )
-    return _table(("", "who", "what", "where", "why"), rows)
+    return table(("", "who", "what", "where", "why"), rows)
 
 
 def _already_held(plan: Plan) -> list[str]:
@@ -114,7 +114,7 @@ def _already_held(plan: Plan) -> list[str]:
         )
         for a in plan.already_held
     )
-    return _table(("who", "what", "where", "system", "note"), rows)
+    return table(("who", "what", "where", "system", "note"), rows)
 
 
 def _foreign(plan: Plan) -> list[str]:
@@ -128,18 +128,18 @@ def _foreign(plan: Plan) -> list[str]:
         )
         for f in plan.foreign
     )
-    table = _table(("who", "what", "where", "system", "note"), rows)
-    if not table:
+    listed = table(("who", "what", "where", "system", "note"), rows)
+    if not listed:
         return []
     title = f"<summary>Foreign: {len(plan.foreign)} that nobody declared; they stay</summary>"
-    return ["<details>", title, "", *table, "</details>", ""]
+    return ["<details>", title, "", *listed, "</details>", ""]
 
 
-def _section(title: str, table: list[str]) -> list[str]:
-    return [f"#### {title}", "", *table] if table else []
+def section(title: str, body: list[str]) -> list[str]:
+    return [f"#### {title}", "", *body] if body else []
 
 
-def _table(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+def table(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     body = ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
     if not body:
         return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from reconciler.model import Entry, Event, EventKind
-from reconciler.render.words import brief, cut, moment, printable, what, who
+from reconciler.policy.words import short
+from reconciler.render.as_json import dumped
+from reconciler.render.words import brief, moment, printable, what, who
 
 _COLOURS = {
     EventKind.CAME_BACK: "magenta",
@@ -99,7 +100,7 @@ def _said(event: Event) -> Iterator[str]:
     if event.counts:
         yield ", ".join(f"{number} {word}" for word, number in event.counts)
     if event.reason:
-        yield cut(event.reason)
+        yield short(event.reason)
     if event.error:
         yield f"failed: {brief(event.error)}"
 
@@ -141,7 +142,7 @@ def verdict_document(found: Verdict) -> str:
         "anchored": found.anchored or None,
         "flaws": [asdict(one) for one in found.breaks],
     }
-    return json.dumps(document, indent=2)
+    return dumped(document)
 
 
 def document(lines: Sequence[str]) -> str:

@@ -3,18 +3,17 @@ schemas/check.schema.json. Whatever comes from outside is escaped."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from reconciler.model import Window
 from reconciler.model.checked import AccessChange, Answer, Checked, Ruled, Step
-from reconciler.render.as_json import instant
+from reconciler.render import as_markdown
+from reconciler.render.as_json import dumped, instant
 from reconciler.render.as_markdown import cell
-from reconciler.render.as_text import narrow, stacked, table
+from reconciler.render.as_text import narrow, safe, stacked, table
 from reconciler.render.checked_words import (
     MARKS,
     SIGNS,
@@ -26,7 +25,7 @@ from reconciler.render.checked_words import (
     title,
     verdict,
 )
-from reconciler.render.words import UNKNOWN, brief, printable
+from reconciler.render.words import UNKNOWN, brief
 
 _COLOURS = {
     Answer.GRANTED: "green",
@@ -39,32 +38,27 @@ _STEPS = {Step.ADDED: "green", Step.REMOVED: "red"}
 _HEADERS = ("", "who", "what", "where", "system", "when", "grants")
 
 
-def _safe(text: str) -> str:
-    """Text from outside, taken literally."""
-    return escape(printable(text))
-
-
 def text(checked: Checked, console: Console) -> None:
     for notice in checked.notices:
-        console.print(f"[bold yellow]! {_safe(notice)}[/]")
+        console.print(f"[bold yellow]! {safe(notice)}[/]")
     _access(checked, console)
     for ruled in checked.ruled:
         colour = _COLOURS[ruled.answer]
-        console.print(f"[{colour}]{MARKS[ruled.answer]}[/] {_safe(title(ruled))}")
+        console.print(f"[{colour}]{MARKS[ruled.answer]}[/] {safe(title(ruled))}")
         for line in (verdict(ruled), *details(ruled)):
-            console.print(f"    {_safe(line)}")
+            console.print(f"    {safe(line)}")
     for refusal in checked.refusals:
-        console.print(f"[red]✗[/] {_safe(refusal.what)}\n    do: {_safe(refusal.fix)}")
+        console.print(f"[red]✗[/] {safe(refusal.what)}\n    do: {safe(refusal.fix)}")
     for mistake in checked.mistakes:
-        console.print(f"[red]✗[/] {_safe(str(mistake))}")
+        console.print(f"[red]✗[/] {safe(str(mistake))}")
     for unknown in checked.unknown:
-        console.print(f"[magenta]?[/] {_safe(unknown.where)}: {_safe(brief(unknown.error))}")
+        console.print(f"[magenta]?[/] {safe(unknown.where)}: {safe(brief(unknown.error))}")
     if checked.unjudged:
-        console.print(f"{UNJUDGED}: {_safe(', '.join(checked.unjudged))}")
+        console.print(f"{UNJUDGED}: {safe(', '.join(checked.unjudged))}")
     for warning in checked.warnings:
-        console.print(f"[yellow]![/] {_safe(warning)}")
+        console.print(f"[yellow]![/] {safe(warning)}")
     colour = _COLOURS[checked.answer]
-    console.print(f"[bold]Check:[/] [{colour}]{_safe(headline(checked))}[/].")
+    console.print(f"[bold]Check:[/] [{colour}]{safe(headline(checked))}[/].")
 
 
 def _access(checked: Checked, console: Console) -> None:
@@ -73,7 +67,7 @@ def _access(checked: Checked, console: Console) -> None:
         console.print("It changes nobody's access.")
         return
     lines = [
-        (f"[{_STEPS.get(row.step, 'cyan')}]{cells[0]}[/]", *map(_safe, cells[1:]))
+        (f"[{_STEPS.get(row.step, 'cyan')}]{cells[0]}[/]", *map(safe, cells[1:]))
         for row, cells in zip(rows(checked), found, strict=True)
     ]
     console.print(stacked(lines, 3) if narrow(console) else table(lines, _HEADERS))
@@ -88,7 +82,10 @@ def markdown(checked: Checked) -> str:
     parts = [f"### {MARKS[checked.answer]} Access check: {cell(headline(checked))}", ""]
     for notice in checked.notices:
         parts += [f"> **{cell(notice)}**", ""]
-    parts += _table(_HEADERS, map(_cells, rows(checked))) or ["It changes nobody's access.", ""]
+    parts += as_markdown.table(_HEADERS, map(_cells, rows(checked))) or [
+        "It changes nobody's access.",
+        "",
+    ]
     parts += _section(
         "What the rules say",
         ("", "file", "verdict", "more"),
@@ -115,15 +112,7 @@ def conflict(words: str) -> str:
 
 
 def _section(title: str, headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    table = _table(headers, rows)
-    return [f"#### {title}", "", *table] if table else []
-
-
-def _table(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    body = ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
-    if not body:
-        return []
-    return ["| " + " | ".join(headers) + " |", "|" + "---|" * len(headers), *body, ""]
+    return as_markdown.section(title, as_markdown.table(headers, rows))
 
 
 def as_json(checked: Checked) -> str:
@@ -155,7 +144,7 @@ def as_json(checked: Checked) -> str:
         "unknown": [{"where": u.where, "error": u.error} for u in checked.unknown],
         "auto_merge": checked.auto_merge,
     }
-    return json.dumps(document, indent=2)
+    return dumped(document)
 
 
 def _change(change: AccessChange) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from reconciler.model import Window
 from reconciler.model.checked import AccessChange, Answer, Asked, Checked, Ruled, Step
-from reconciler.render.words import cut, moment
+from reconciler.policy.words import many, short
+from reconciler.render.words import moment
 
 SIGNS = {
     Step.ADDED: "+",
@@ -50,7 +51,7 @@ def headline(checked: Checked) -> str:
         case Answer.UNKNOWN:
             return "cannot be judged: the forge did not answer"
         case Answer.INVALID:
-            return f"{_count(len(checked.mistakes), 'mistake')} in its files"
+            return f"{many(len(checked.mistakes), 'mistake')} in its files"
         case Answer.REFUSED:
             return f"refused: {_refusal(checked)}"
         case Answer.WAITING:
@@ -94,7 +95,7 @@ def rows(checked: Checked) -> Iterator[Row]:
 def _row(change: AccessChange, who: str, at: datetime) -> Row:
     e = change.entitlement
     when, grants = times(change, at), ", ".join(change.grants)
-    return Row(change.step, who, cut(e.role), e.resource, e.system, when, grants)
+    return Row(change.step, who, short(e.role), e.resource, e.system, when, grants)
 
 
 def _who(change: AccessChange) -> str:
@@ -138,13 +139,13 @@ def length(time: timedelta) -> str:
     for size, unit in _UNITS:
         count, seconds = divmod(seconds, size)
         if count:
-            parts.append(_count(count, unit))
+            parts.append(many(count, unit))
     return " ".join(parts[:2]) or "less than a minute"
 
 
 def title(ruled: Ruled) -> str:
     """The file, and for whom and what in it the answer holds."""
-    about = [f"{subject}: {cut(access)}" for subject, access in ruled.about]
+    about = [f"{subject}: {short(access)}" for subject, access in ruled.about]
     more = f" and {len(about) - _FEW} more" if len(about) > _FEW else ""
     return f"{ruled.path}: {'; '.join(about[:_FEW])}{more}" if about else ruled.path
 
@@ -187,7 +188,3 @@ def _candidates(asked: Asked) -> str:
     more = len(asked.candidates) - _MANY
     rest = f" and {more} more" if more > 0 else ""
     return f"{asked.words} can still be given by: {names or 'nobody'}{rest}"
-
-
-def _count(count: int, unit: str) -> str:
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

@@ -13,9 +13,10 @@ from rich.console import Console
 from reconciler.model import Unknown
 from reconciler.planning.between import Recorded, Spell, Turn, Turned
 from reconciler.planning.status import by
+from reconciler.policy.words import short
 from reconciler.render import as_json
 from reconciler.render.as_text import narrow, safe, stacked, table
-from reconciler.render.words import brief, cut, moment
+from reconciler.render.words import brief, moment
 
 _SIGNS = {
     Turn.GAINED: "[green]+ gained[/]",
@@ -67,14 +68,14 @@ def _declared(one: Turned) -> tuple[str, ...]:
     spell = one.spell
     end = f"to {moment(spell.end)} ({spell.cause})" if spell.end else "on, without an end"
     e = spell.entitlement
-    places = (spell.subject, cut(e.role), e.resource, e.system)
+    places = (spell.subject, short(e.role), e.resource, e.system)
     times = f"from {moment(spell.start)} {end}"
     return (_SIGNS[one.turn], *map(safe, (*places, times, ", ".join(spell.grants))))
 
 
 def _done(turn: Turn, one: Recorded) -> tuple[str, ...]:
     e = one.assignment.entitlement
-    places = (one.subject or str(one.assignment.principal), cut(e.role), e.resource, e.system)
+    places = (one.subject or str(one.assignment.principal), short(e.role), e.resource, e.system)
     return (_SIGNS[turn], *map(safe, (*places, _since(one), _why(one))))
 
 

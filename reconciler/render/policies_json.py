@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -11,13 +10,13 @@ from reconciler.model import Finding
 from reconciler.policy.coverage import Coverage
 from reconciler.policy.examine import Examined
 from reconciler.policy.explanation import Explained, Explanation, Weighed
-from reconciler.render.as_json import instant
+from reconciler.render.as_json import dumped, instant
 
 
 def tests(examined: Iterable[tuple[str, Examined]]) -> str:
     rows = [_test(path, one) for path, one in examined]
     failed = sum(not row["passed"] for row in rows)
-    return _dumped({"tests": rows, "passed": len(rows) - failed, "failed": failed})
+    return dumped({"tests": rows, "passed": len(rows) - failed, "failed": failed})
 
 
 def _test(path: str, one: Examined) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def _test(path: str, one: Examined) -> dict[str, Any]:
 
 
 def explanation(found: Explanation) -> str:
-    return _dumped(
+    return dumped(
         {
             "path": found.path,
             "commit": found.commit or None,
@@ -105,7 +104,7 @@ def _weighed(one: Weighed) -> dict[str, Any]:
 
 
 def coverage(found: Coverage) -> str:
-    return _dumped(
+    return dumped(
         {
             "unreached": [
                 {"rule": r.name, "effect": r.effect.value, "place": str(r.position)}
@@ -130,8 +129,4 @@ def coverage(found: Coverage) -> str:
 
 
 def findings(found: Iterable[Finding]) -> str:
-    return _dumped({"findings": [asdict(one) for one in found]})
-
-
-def _dumped(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return dumped({"findings": [asdict(one) for one in found]})

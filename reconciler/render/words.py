@@ -18,10 +18,10 @@ from reconciler.model import (
     Unapproved,
 )
 from reconciler.planning.guards import RELEASABLE
+from reconciler.policy.words import short
 from reconciler.providers.base import Outcome
 
 SIGNS = {Action.ADD: "+", Action.EXTEND: "~", Action.SHORTEN: "~", Action.REMOVE: "-"}
-_LONGEST = 60
 _LINE = 300
 
 
@@ -40,11 +40,7 @@ def who(subject: str, assignment: Assignment) -> str:
 
 def what(assignment: Assignment) -> str:
     """The role, cut where it is a whole policy document."""
-    return cut(assignment.entitlement.role)
-
-
-def cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return short(assignment.entitlement.role)
 
 
 def role_of(change: Change) -> str:
@@ -93,7 +89,7 @@ def grouped(found: Iterable[Unapproved]) -> Iterator[Row]:
     for (path, commit, rule, reason, fix), rows in groups.items():
         what = "this change does not count: the version before stands"
         if rows[0].subject:
-            access = [f"{row.subject}: {cut(row.access)}" for row in rows]
+            access = [f"{row.subject}: {short(row.access)}" for row in rows]
             more = f" and {len(access) - 3} more" if len(access) > 3 else ""
             what = "; ".join(access[:3]) + more
         by = f" (rule `{rule}`)" if rule else ""
@@ -106,7 +102,7 @@ def grouped(found: Iterable[Unapproved]) -> Iterator[Row]:
 def emergency(review: OpenReview, hint: str = " (`reconciler review` says how)") -> str:
     who = ", ".join(review.subjects)
     return (
-        f"break-glass by {who}: {review.path} at {review.commit[:10]}, `{cut(review.reason)}`; "
+        f"break-glass by {who}: {review.path} at {review.commit[:10]}, `{short(review.reason)}`; "
         f"to be looked at by {moment(review.due)}{hint}"
     )
 
