@@ -5,8 +5,6 @@ Reads what is tracked and what is new, not what git ignores. Works without git, 
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -27,15 +25,15 @@ from reconciler.repository.contents import (
     undisturbed,
 )
 from reconciler.repository.git import Git, inside_of, tracked_by_git
-from reconciler.repository.git_answers import REGULAR, SUBMODULE
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.parse import Document, Parsed, parse_configuration, read
-from reconciler.repository.paths import FOLDERS, GRANTS, LATER, Kind, collisions, kind_of, trouble
+from reconciler.repository.paths import GRANTS, Kind, collisions, kind_of, trouble
 from reconciler.repository.references import Names, of_directory, of_grants, of_protected
 from reconciler.repository.rows import Mentions, Stale, decode, mentions
 from reconciler.repository.rules import Pages, of_pages
 from reconciler.repository.schemas import installed
 from reconciler.repository.tree import Tree
+from reconciler.repository.working_tree import Found, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +45,6 @@ class Checked:
     files: int
     grants: int
     draft: Draft = field(default_factory=Draft)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One path of the working tree. `blob` is "" where the file must be read to know it; `odd`
-    says what it is when it is no regular file."""
-
-    path: str
-    blob: str = ""
-    odd: str = ""
 
 
 def check(
@@ -90,7 +78,7 @@ class _Check:
     def run(
         self, only: Sequence[str], wanted: Collection[str], progress: Progress | None
     ) -> Checked:
-        every = {found.path: found for found in self.listed()}
+        every = {found.path: found for found in listed(self.source.root, self.source.git)}
         kinds = {path: kind for path in every if (kind := kind_of(path)) is not None}
         refused = {path: problem for path in every if (problem := trouble(path)) is not None}
         refused |= {p: _irregular(every[p]) for p in kinds if every[p].odd and p not in refused}
@@ -129,35 +117,6 @@ class _Check:
             tuple(page for page in found if isinstance(page, Bundle)),
             tuple(page for page in found if isinstance(page, Grant)),
         )
-
-    def listed(self) -> Iterator[Found]:
-        """Every path at the top and in the folders that mean something."""
-        if self.source.git is None:
-            yield from _walked(self.source.root)
-            return
-        git = self.source.git
-        folders = [*FOLDERS, *LATER]
-        changed = set(git.changed())
-        for entry in git.index():
-            top = entry.path.partition("/")[0]
-            if top in folders or "/" not in entry.path or top.lower() in folders:
-                yield from self._tracked(entry.path, entry.mode, entry.blob, changed)
-        for path in git.untracked():
-            yield self._new(path)
-
-    def _tracked(self, path: str, mode: str, blob: str, changed: set[str]) -> Iterator[Found]:
-        if mode == SUBMODULE:
-            yield Found(path, odd="a submodule")
-        elif path in changed:
-            if os.path.lexists(self.source.root / path):
-                yield self._new(path)
-        else:
-            yield Found(path, blob, "" if mode in REGULAR else "a symbolic link")
-
-    def _new(self, path: str) -> Found:
-        if path.endswith("/"):
-            return Found(path.rstrip("/"), odd="a git repository of its own")
-        return Found(path, odd=_odd(self.source.root / path))
 
     def configuration(self, found: Found | None) -> tuple[Problem, ...]:
         data = self.source.file(FILE) if found is not None and not found.odd else None
@@ -285,31 +244,6 @@ def _no_configuration(root: Path) -> InputError:
             return inside_of(above)
     fix = "run in an access repository, or make one with `reconciler init`"
     return InputError(f"there is no {FILE} in {root}; {fix}")
-
-
-def _walked(root: Path) -> Iterator[Found]:
-    """Without git: everything but hidden folders."""
-    for name in sorted(os.listdir(root)):
-        top = root / name
-        if top.is_symlink() or not top.is_dir():
-            yield Found(name, odd=_odd(top))
-            continue
-        if name.lower() not in (*FOLDERS, *LATER):
-            continue
-        for folder, folders, files in os.walk(top):
-            for inner in sorted([*files, *(f for f in folders if (Path(folder) / f).is_symlink())]):
-                path = Path(folder) / inner
-                yield Found(path.relative_to(root).as_posix(), odd=_odd(path))
-
-
-def _odd(path: Path) -> str:
-    try:
-        mode = path.lstat().st_mode
-    except OSError as e:
-        return f"something unreadable ({e.strerror})"
-    if stat.S_ISREG(mode):
-        return ""
-    return "a symbolic link" if stat.S_ISLNK(mode) else "something else"
 
 
 def _irregular(found: Found) -> Problem:
