@@ -11,13 +11,13 @@ import click
 
 from reconciler.cli import clock
 from reconciler.cli.session import Session
-from reconciler.engine.recollect import made
+from reconciler.engine.recollect import gone, made
 from reconciler.engine.situation import Situation
 from reconciler.ledger import open_anchor
 from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.memory import Recall
-from reconciler.ledger.record import done, ended, found, intended, lost, started, states
-from reconciler.model import Change, Event, Mode, Plan
+from reconciler.ledger.record import done, ended, found, intended, lost, started, states, vanished
+from reconciler.model import Action, Change, Event, Mode, Plan
 from reconciler.proof.record import decided
 from reconciler.providers.base import Outcome
 from reconciler.render.words import printable
@@ -53,7 +53,8 @@ class Recording:
         """What is so, what was decided, and what is about to be done: durable when it returns.
 
         Returns what may be done. Whatever was given and not written down would be taken for
-        somebody else's one day, so nothing is given then; taking away needs no ledger.
+        somebody else's one day, so nothing is given then; taking away needs no ledger, and an
+        earlier end neither.
         """
         at = self.session.now
         modes = self.session.modes
@@ -68,7 +69,7 @@ class Recording:
             self._write()
         if not self.failed and not self._recall.error:
             return tuple(changes)
-        return tuple(change for change in changes if change.removes)
+        return tuple(c for c in changes if c.removes or c.action is Action.SHORTEN)
 
     def after(self, outcomes: Iterable[Outcome], outcome: str, counts: dict[str, int]) -> None:
         at = clock.now()
@@ -82,6 +83,9 @@ class Recording:
             outcome = made(event, situation.reading, connections)
             if outcome is not None:
                 yield found(event, outcome, at, self.run)
+        says, reading, memory = situation.says, situation.reading, situation.memory
+        for of, back in gone(memory, says, reading, connections, at):
+            yield vanished(of, back, at, self.run)
 
     def _write(self) -> None:
         ledger, events = self._recall.ledger, self._waiting

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from reconciler.engine.connections import Connections
 from reconciler.engine.observe import Reading
-from reconciler.model import Action, Assignment, Entitlement, Event, Recollection, Remembered
+from reconciler.model import (
+    Action,
+    Assignment,
+    Declaration,
+    Entitlement,
+    Event,
+    Principal,
+    Recollection,
+    Remembered,
+)
 from reconciler.model.access import SEPARATOR
+from reconciler.planning.ownership import CLOCK_SKEW
 
 
 def died_over(memory: Remembered, connections: Connections) -> frozenset[Entitlement]:
@@ -20,11 +31,52 @@ def given(memory: Remembered, connections: Connections) -> frozenset[Entitlement
     """What we gave and have not taken since, whatever git still knows of it."""
     found: set[Entitlement] = set()
     for key, known in memory.of.items():
-        lasts = known.added is not None and (known.removed is None or known.removed < known.added)
         system, kind, resource, role, _ = key.split(SEPARATOR, 4)
-        if lasts and system in connections.systems:
+        if _lasts(known) and system in connections.systems:
             found.add(Entitlement(system, kind, resource, role))
     return frozenset(found)
+
+
+def gone(
+    memory: Remembered,
+    says: Declaration,
+    reading: Reading,
+    connections: Connections,
+    now: datetime,
+) -> tuple[tuple[Assignment, str], ...]:
+    """What we gave, and what went without us: its system ended it, or somebody took it away. Whoever
+    gives it again gives something of their own, and until then its scope need not be read. Nothing
+    is concluded from a list that may not show yet what was given. With the role of ours that is
+    back in its place, if there is one."""
+    live = {row.assignment.key for row in reading.rows if not row.via}
+    found: list[Assignment] = []
+    for key in memory.of.keys() - live - says.declared.keys() - says.waiting.keys():
+        added = memory.of[key].added
+        if added is None or not _lasts(memory.of[key]):
+            continue
+        *parts, principal = key.split(SEPARATOR, 4)
+        entitlement = Entitlement(*parts)
+        if entitlement.system not in connections.systems:
+            continue
+        unread = (entitlement.system, connections.scope(entitlement)) in reading.unread
+        lag = max(timedelta(seconds=connections.can(entitlement, True).lag), CLOCK_SKEW)
+        if not unread and added + lag < now:
+            found.append(Assignment(entitlement, Principal(principal)))
+    back = _back(memory, reading) if found else {}
+    return tuple((of, back.get((of.slot, memory.of[of.key].added), "")) for of in sorted(found))
+
+
+def _back(memory: Remembered, reading: Reading) -> dict[tuple[str, datetime | None], str]:
+    """The live roles of ours in whose place another was put, by where and when that was."""
+    rows = (row.assignment for row in reading.rows if row.assignment.key in memory.of)
+    went = ((of, memory.of[of.key]) for of in rows)
+    return {
+        (of.slot, was.removed): of.entitlement.role for of, was in went if was.added and was.removed
+    }
+
+
+def _lasts(known: Recollection) -> bool:
+    return known.added is not None and (known.removed is None or known.removed < known.added)
 
 
 def made(event: Event, reading: Reading, connections: Connections) -> bool | None:

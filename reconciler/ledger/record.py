@@ -9,6 +9,7 @@ from reconciler.ledger.digest import LOST
 from reconciler.ledger.recall import MADE, NOT_MADE
 from reconciler.model import (
     Action,
+    Assignment,
     Change,
     Event,
     EventKind,
@@ -54,6 +55,20 @@ def found(event: Event, made: bool, at: datetime, run: str) -> Event:
         replaces=event.replaces,
         restores=event.restores,
         reason=f"run {event.run} could not tell what became of it",
+    )
+
+
+def vanished(of: Assignment, restores: str, at: datetime, run: str) -> Event:
+    """What we gave went without us; `restores` is the role of ours that is back in its place."""
+    return Event(
+        EventKind.FOUND,
+        at,
+        run,
+        assignment=of,
+        action=Action.REMOVE,
+        outcome=MADE,
+        restores=restores,
+        reason="it is gone, and not by us: its system ended it, or somebody took it away",
     )
 
 

@@ -14,7 +14,7 @@ from reconciler.sandbox.bitbucket import Holder, Place
 from reconciler.sandbox.bitbucket_cloud import User
 from reconciler.sandbox.faults import Fault, FaultKind
 from tests.e2e.company import Company, grant
-from tests.e2e.test_scenarios import ALICE, AWS, BOB, EVERYWHERE, READ, WRITE, G
+from tests.e2e.test_scenarios import ALICE, AWS, BOB, EVERYWHERE, GCP, READ, WRITE, G
 
 
 class Recorded:
@@ -206,3 +206,37 @@ def test_rule_15_a_ledger_that_lost_its_end_costs_no_expiry(recorded: Recorded) 
     company.converge(at=2)
     company.converge(at=9)
     assert company.gained() == set()
+
+
+def test_what_somebody_else_took_away_and_gave_again_is_theirs(recorded: Recorded) -> None:
+    """We gave it once, and nothing of ours took it away: that does not make it ours for ever."""
+    company = recorded.company
+    company.merge({G: grant(ALICE, WRITE)})
+    company.converge()
+    local: Any = company.sandbox._systems["bitbucket"]
+    local.table.clear(Place("repository", "payments-api"), Holder("users", User("alice").uuid))
+    assert company.gained() == set()
+    company.converge(at=9)
+    assert "it is gone, and not by us" in recorded.events("found")[-1]["reason"]
+    by_hand(company, "alice", "write")
+    assert company.converge(at=10).changes == []
+    assert company.gained() == {"bitbucket write alice"}
+    kinds = len(recorded.kinds())
+    company.converge(at=11)
+    assert recorded.kinds()[kinds:] == ["run-started", "run-ended"]
+
+
+def test_without_a_ledger_an_end_still_comes_nearer_and_moves_no_further(
+    recorded: Recorded,
+) -> None:
+    company = recorded.company
+    company.merge({G: grant(ALICE, GCP), "grants/b.yaml": grant(BOB, GCP)})
+    company.converge()
+    nearer, further = (f"expires: {company.time(at)}" for at in (4, 12))
+    company.merge(
+        {G: grant(ALICE, GCP, end=nearer), "grants/b.yaml": grant(BOB, GCP, end=further)}, at=1
+    )
+    for file in recorded.folder.rglob("*.jsonl"):
+        file.write_text("{}\n")
+    done = company.apply(at=2)
+    assert [(o["action"], o["error"]) for o in done.json["outcomes"]] == [("shorten", None)]
