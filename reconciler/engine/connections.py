@@ -51,6 +51,16 @@ class Connections:
     def can(self, entitlement: Entitlement, ending: bool) -> Capabilities:
         return self.systems[entitlement.system].system.capabilities(entitlement, ending)
 
+    @lru_cache(maxsize=100_000)  # noqa: B019  # lives as long as the run
+    def knows(self, entitlement: Entitlement) -> bool:
+        """Whether it can be one of its system's: the ledger remembers what a system of that name
+        gave when it was of another provider, and whatever somebody wrote into it."""
+        try:
+            return bool(self.scope(entitlement)) and self.can(entitlement, True) is not None
+        except Exception as e:  # of whatever kind a provider meets what no item of it can name
+            log.debug("%s is no entitlement here: %s", entitlement, e)
+            return False
+
     def each(
         self,
         jobs: Iterable[Job],

@@ -24,17 +24,21 @@ from reconciler.planning.ownership import CLOCK_SKEW
 def died_over(memory: Remembered, connections: Connections) -> frozenset[Entitlement]:
     """Of the systems that take part in this run."""
     found = (e.assignment.entitlement for e in memory.unfinished if e.assignment is not None)
-    return frozenset(e for e in found if e.system in connections.systems)
+    return frozenset(e for e in found if _is_here(e, connections))
+
+
+def _is_here(entitlement: Entitlement, connections: Connections) -> bool:
+    return entitlement.system in connections.systems and connections.knows(entitlement)
 
 
 def given(memory: Remembered, connections: Connections) -> frozenset[Entitlement]:
     """What we gave and have not taken since, whatever git still knows of it."""
     found: set[Entitlement] = set()
     for key, known in memory.of.items():
-        system, kind, resource, role, _ = key.split(SEPARATOR, 4)
-        if _lasts(known) and system in connections.systems:
+        if _lasts(known):
+            system, kind, resource, role, _ = key.split(SEPARATOR, 4)
             found.add(Entitlement(system, kind, resource, role))
-    return frozenset(found)
+    return frozenset(e for e in found if _is_here(e, connections))
 
 
 def gone(
@@ -56,7 +60,7 @@ def gone(
             continue
         *parts, principal = key.split(SEPARATOR, 4)
         entitlement = Entitlement(*parts)
-        if entitlement.system not in connections.systems:
+        if not _is_here(entitlement, connections):
             continue
         unread = (entitlement.system, connections.scope(entitlement)) in reading.unread
         lag = max(timedelta(seconds=connections.can(entitlement, True).lag), CLOCK_SKEW)
@@ -84,7 +88,7 @@ def made(event: Event, reading: Reading, connections: Connections) -> bool | Non
     if event.assignment is None:
         return None
     entitlement = event.assignment.entitlement
-    if entitlement.system not in connections.systems:
+    if not _is_here(entitlement, connections):
         return None
     if (entitlement.system, connections.scope(entitlement)) in reading.unread:
         return None

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.engine.connections import Connections
 from reconciler.engine.observe import Reading
-from reconciler.engine.recollect import gone, made, settled
+from reconciler.engine.recollect import died_over, given, gone, made, settled
 from reconciler.model import (
     Action,
     Assignment,
@@ -37,7 +37,7 @@ class Late(FakeSystem):
         return replace(build.can(entitlement, ending), lag=3600)
 
 
-def given(at: float, of: Assignment = OF, removed: float | None = None) -> Remembered:
+def giving(at: float, of: Assignment = OF, removed: float | None = None) -> Remembered:
     was = Recollection(hours(at), None if removed is None else hours(removed))
     return Remembered(hours(-100), {of.key: was})
 
@@ -52,27 +52,27 @@ def went(memory: Remembered, *rows: Observed, linked: Connections = LINKED) -> b
 
 
 def test_what_we_gave_and_nobody_shows_any_more_went_without_us() -> None:
-    assert went(given(-5))
-    assert not went(given(-5), live(OF))
-    assert not went(given(-5, removed=-2))
-    assert went(given(-5), replace(live(OF), via="group payments"))
+    assert went(giving(-5))
+    assert not went(giving(-5), live(OF))
+    assert not went(giving(-5, removed=-2))
+    assert went(giving(-5), replace(live(OF), via="group payments"))
 
 
 def test_of_a_scope_that_was_not_read_nothing_is_concluded() -> None:
     unread = Reading((), unread=frozenset({("sys", "vault")}))
-    assert gone(given(-5), declaration([], NOW), unread, LINKED, NOW) == ()
-    assert gone(given(-5), declaration([], NOW), Reading(()), Connections([]), NOW) == ()
+    assert gone(giving(-5), declaration([], NOW), unread, LINKED, NOW) == ()
+    assert gone(giving(-5), declaration([], NOW), Reading(()), Connections([]), NOW) == ()
 
 
 def test_what_is_declared_has_not_gone_but_is_given_again() -> None:
-    assert gone(given(-5), declaration([claim(OF)], NOW), Reading(()), LINKED, NOW) == ()
+    assert gone(giving(-5), declaration([claim(OF)], NOW), Reading(()), LINKED, NOW) == ()
 
 
 def test_a_list_that_lags_behind_proves_nothing_yet() -> None:
     late = Connections(configured([Late()]))
-    assert went(given(-0.5))
-    assert not went(given(-0.5), linked=late)
-    assert went(given(-1.5), linked=late)
+    assert went(giving(-0.5))
+    assert not went(giving(-0.5), linked=late)
+    assert went(giving(-1.5), linked=late)
 
 
 @pytest.mark.parametrize("row", [{"via": "group payments"}, {"controller": "terraform"}])
@@ -100,3 +100,21 @@ def test_a_role_of_ours_that_is_back_where_ours_replaced_it_is_ours_again() -> N
     assert gone(memory, nothing, Reading((live(read),)), LINKED, NOW) == ((write, "read"),)
     other = replace(memory, of=known | {read.key: Recollection(hours(-9), hours(-6))})
     assert gone(other, nothing, Reading((live(read),)), LINKED, NOW) == ((write, ""),)
+
+
+class Choosy(FakeSystem):
+    """Its resources are paths of three parts, and a name without them is a fault."""
+
+    def scope(self, entitlement: Entitlement) -> str:
+        return entitlement.resource.split("/")[2]
+
+
+def test_what_another_provider_of_that_name_gave_stops_no_run() -> None:
+    """Nor what somebody wrote into the ledger: one line would keep all access from ending."""
+    linked = Connections(configured([Choosy()]))
+    memory = replace(giving(-5), unfinished=(died(Action.ADD),))
+    reading, says = Reading(()), declaration([], NOW)
+    assert given(memory, linked) == died_over(memory, linked) == frozenset()
+    assert gone(memory, says, reading, linked, NOW) == ()
+    assert made(memory.unfinished[0], reading, linked) is None
+    assert settled(memory, reading, linked).of[OF.key].added is not None
