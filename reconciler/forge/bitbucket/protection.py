@@ -46,14 +46,19 @@ def findings(rest: Rest, path: str, settings: ForgeSettings) -> tuple[Finding, .
         every = rows(rest, action, f"{path}/branch-restrictions")
         with shaped(action):
             ours = _matching(rest, path, every, settings.branch)
-            return (*_found(ours, settings), *_signatures(settings))
+            return (*_found(ours, settings), *signatures(settings, "Bitbucket Cloud"))
     except Refused as e:
-        if e.status not in (401, 403, 404):
-            raise
         names = ("direct pushes", "rewriting", "deletion", *(c[0] for c in _CHECKS), "who merges")
-        what = f"Bitbucket does not say: {e.cause}"
-        fix = "let the token's account be an admin of the repository while `doctor` runs"
-        return (*(Finding(name, None, what, fix) for name in names), *_signatures(settings))
+        return (*silent(names, e), *signatures(settings, "Bitbucket Cloud"))
+
+
+def silent(names: Iterable[str], refused: Refused) -> tuple[Finding, ...]:
+    """That none of these can be known, where the token may not look. Raises any other refusal."""
+    if refused.status not in (401, 403, 404):
+        raise refused
+    what = f"Bitbucket does not say: {refused.cause}"
+    fix = "let the token's account be an admin of the repository while `doctor` runs"
+    return tuple(Finding(name, None, what, fix) for name in names)
 
 
 def _matching(rest: Rest, path: str, every: Iterable[Row], branch: str) -> dict[str, list[Row]]:
@@ -126,9 +131,9 @@ def _pushes(restrictions: list[Row], branch: str) -> Finding:
     return Finding(name, True, f"changes of {branch} come by pull request only")
 
 
-def _signatures(settings: ForgeSettings) -> tuple[Finding, ...]:
+def signatures(settings: ForgeSettings, vendor: str) -> tuple[Finding, ...]:
     if not settings.signed:
         return ()
-    what = "`signed: true` asks for signatures, and Bitbucket Cloud's API does not tell of them"
+    what = f"`signed: true` asks for signatures, and {vendor}'s API does not tell of them"
     fix = "take `signed` out: until then nothing is granted"
     return (Finding("signed commits", False, what, fix),)

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from reconciler.forge.base import Finding
+from reconciler.forge.bitbucket.protection import signatures, silent
 from reconciler.forge.bitbucket.rest import Rest
 from reconciler.forge.bitbucket_dc.pages import base, rows
 from reconciler.forge.session import Refused, shaped
@@ -43,7 +44,8 @@ _NEEDS_WORK = "needs-work"  # in the key of the bundled merge check
 
 
 def findings(rest: Rest, settings: ForgeSettings) -> tuple[Finding, ...]:
-    return (*_permissions(rest, settings), *_reviews(rest, settings), *_signatures(settings))
+    known = (*_permissions(rest, settings), *_reviews(rest, settings))
+    return (*known, *signatures(settings, "Bitbucket"))
 
 
 def _permissions(rest: Rest, settings: ForgeSettings) -> Iterator[Finding]:
@@ -55,7 +57,7 @@ def _permissions(rest: Rest, settings: ForgeSettings) -> Iterator[Finding]:
             ours = [row for row in every if _matches(row["matcher"], settings.branch)]
             found = [_restriction(ours, settings.branch, *one) for one in _TYPES]
     except Refused as e:
-        found = [_silent(name, e) for name, *_ in _TYPES]
+        found = [*silent((name for name, *_ in _TYPES), e)]
     yield from found
 
 
@@ -109,7 +111,7 @@ def _reviews(rest: Rest, settings: ForgeSettings) -> Iterator[Finding]:
                 _objections(needs or bool(body.get("needsWork"))),
             ]
     except Refused as e:
-        found = [_silent(name, e) for name in ("approvals", "stale approvals", "objections")]
+        found = [*silent(("approvals", "stale approvals", "objections"), e)]
     yield from found
 
 
@@ -144,18 +146,3 @@ def _objections(blocks: bool) -> Finding:
         return Finding("objections", True, "requested changes block the merge")
     what = "a pull request can be merged over somebody's requested changes"
     return Finding("objections", False, what, f"{_CHECKS}: `No requested changes`")
-
-
-def _silent(name: str, refused: Refused) -> Finding:
-    if refused.status not in (401, 403, 404):
-        raise refused
-    fix = "let the token's account be an admin of the repository while `doctor` runs"
-    return Finding(name, None, f"Bitbucket does not say: {refused.cause}", fix)
-
-
-def _signatures(settings: ForgeSettings) -> tuple[Finding, ...]:
-    if not settings.signed:
-        return ()
-    what = "`signed: true` asks for signatures, and Bitbucket's API does not tell of them"
-    fix = "take `signed` out: until then nothing is granted"
-    return (Finding("signed commits", False, what, fix),)
