@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from click.testing import CliRunner
 
 from reconciler.cli import cli
 from reconciler.errors import ReconcilerError
 from tests.proof.town import RULES, Town
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out)
-        return found
+from tests.result import Result
 
 
 class Desk:
@@ -52,7 +38,7 @@ class Desk:
     def fetch(self) -> None:
         self.git("-C", str(self.clone), "pull", "--quiet", "--ff-only")
 
-    def run(self, *words: str, **env: str) -> Done:
+    def run(self, *words: str, **env: str) -> Result:
         """In this process, with nothing of this machine's environment that it would ask for."""
         ours = {
             "XDG_CACHE_HOME": str(self.home / "cache"),
@@ -64,10 +50,10 @@ class Desk:
             cli, [*words, "--repo", str(self.clone)], env={**ours, **env}, standalone_mode=False
         )
         if isinstance(done.exception, ReconcilerError):
-            return Done(done.exception.exit_code, done.stdout, f"{done.stderr}{done.exception}")
+            return Result(done.exception.exit_code, done.stdout, f"{done.stderr}{done.exception}")
         if done.exception is not None:
             raise done.exception
-        return Done(done.return_value or 0, done.stdout, done.stderr)
+        return Result(done.return_value or 0, done.stdout, done.stderr)
 
     def git(self, *words: str) -> None:
         subprocess.run(["git", *words], check=True, capture_output=True)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.github.local import LocalGithub
 from reconciler.templates import editor_schemas
+from tests.e2e.company import COMMAND, INSIDE
+from tests.result import Result
 
-COMMAND = Path(sys.executable).with_name("reconciler")
-INSIDE = Path(__file__).parent.parent / "e2e" / "inside"  # no way off this machine
 BATCH = "The settlement batch fails"
 
 POLICY = """\
@@ -68,18 +65,6 @@ groups:
   - {id: admins, members: [frank@example.com, grace@example.com]}
   - {id: nobody-there}
 """
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out)
-        return found
 
 
 @dataclass

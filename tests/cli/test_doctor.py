@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from reconciler.repository.codeowners import GOVERNING
-from tests.cli.desk import Desk, Done
+from tests.cli.desk import Desk
 from tests.cli.test_policy import ONE, TESTS
 from tests.proof.town import CONFIGURATION, PEOPLE
+from tests.result import Result
 
 OWNERS = ".github/CODEOWNERS"
 REVIEWS: dict[str, Any] = {
@@ -41,16 +42,16 @@ def sound(desk: Desk, **files: str) -> str:
     return desk.begin(**{TESTS: ONE, OWNERS: "* @acme/admins\n", **files})
 
 
-def wrong(done: Done) -> set[str]:
+def wrong(done: Result) -> set[str]:
     return {one["name"] for one in done.json["findings"] if one["right"] is not True}
 
 
-def of(done: Done, name: str) -> dict[str, Any]:
+def of(done: Result, name: str) -> dict[str, Any]:
     (found,) = (one for one in done.json["findings"] if one["name"] == name)
     return dict(found)
 
 
-def doctor(desk: Desk, **env: str) -> Done:
+def doctor(desk: Desk, **env: str) -> Result:
     return desk.run("doctor", "--format", "json", **env)
 
 

@@ -12,8 +12,8 @@ import jsonschema
 
 from reconciler.repository import schemas
 from reconciler.sandbox.process import Sandbox
-from tests.e2e.company import Result
-from tests.e2e.test_proof import Hosted
+from tests.e2e.hosted import Hosted
+from tests.result import Result
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 A, B = "grants/payments/a.yaml", "grants/payments/b.yaml"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,38 +9,18 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from reconciler.sandbox.faults import Fault, FaultKind
 from reconciler.sandbox.home import Running
 from reconciler.sandbox.local import Row
 from reconciler.sandbox.process import Sandbox
+from tests.result import Result
 
 COMMAND = Path(sys.executable).with_name("reconciler")
-INSIDE = Path(__file__).with_name("inside")
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out)
-        return found
-
-    @property
-    def changes(self) -> list[str]:
-        """ "add alice@example.com read" for each planned change."""
-        return [
-            f"{c['action']} {c['subject']} {c['role']} ({c['cause']})" for c in self.json["changes"]
-        ]
+INSIDE = Path(__file__).with_name("inside")  # no way off this machine
 
 
 class Company:
