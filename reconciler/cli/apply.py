@@ -78,10 +78,10 @@ def command(
         recording = Recording.begin(session, repo)
         mine = recording.before(plan, situation, enforced(plan.changes, session.connections))
         outcomes = _carried_out(mine, situation, session, progress, recording)
+        code = session.exit_code(plan, outcomes)
+        recording.after(outcomes, str(code), as_json.summary(plan))
     skipped = tuple(c for c in plan.changes if c not in set(mine))
     _show(style, plan, outcomes, skipped, session, plain=no_color)
-    code = session.exit_code(plan, outcomes)
-    recording.after(outcomes, str(code), as_json.summary(plan))
     return FAILED if recording.failed else code
 
 

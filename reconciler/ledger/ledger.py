@@ -79,8 +79,13 @@ class Ledger:
         return tuple(self._read(batch))[-1] if batch else None
 
     def _batch_of(self, entry: int) -> int:
-        """The batch that has this entry, or would have it: found by halving. 1 where none is."""
-        low, high = 1, self._store.last()
+        """The batch that has this entry, or would have it. 1 where none is. Asked for mostly near
+        the end, where a store lists little: from there it is found by doubling, then by halving."""
+        high = self._store.last()
+        low, step = high, 1
+        while low > 1 and next(self._read(low)).number > entry:
+            low, high, step = max(low - step, 1), low - 1, step * 2
+        low = max(low, 1)
         while low < high:
             middle = (low + high + 1) // 2
             if next(self._read(middle)).number <= entry:

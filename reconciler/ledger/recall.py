@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from reconciler.model import Action, Assignment, Entry, Event, EventKind, Recollection
 
 MADE, NOT_MADE = "made", "not-made"  # what `found` says in `outcome` of a change that was intended
 
 _NOTHING = Recollection()
+_TICK = timedelta(microseconds=1)
 
 
 def recall(entries: Iterable[Entry]) -> Mapping[str, Recollection]:
@@ -71,7 +73,7 @@ def _added(found: dict[str, Recollection], event: Event, a: Assignment) -> None:
         other = _beside(a, replaced).key
         was = found.get(other, _NOTHING)
         if was.added and not was.removed:
-            found[other] = Recollection(was.added, removed=event.at)
+            found[other] = Recollection(was.added, removed=_behind(was, event))
             replaced = was.replaced
     found[a.key] = Recollection(event.at, replaced=replaced)
 
@@ -79,9 +81,14 @@ def _added(found: dict[str, Recollection], event: Event, a: Assignment) -> None:
 def _removed(found: dict[str, Recollection], event: Event, a: Assignment) -> None:
     """A role that came back in its place is ours, unless it is the one that was there before."""
     was = found.get(a.key, _NOTHING)
-    found[a.key] = replace(was, removed=event.at, replaced="")
+    found[a.key] = replace(was, removed=_behind(was, event), replaced="")
     if event.restores and event.restores != was.replaced:
         found[_beside(a, event.restores).key] = Recollection(event.at, replaced=was.replaced)
+
+
+def _behind(was: Recollection, event: Event) -> datetime:
+    """What stands behind in the chain came later, also by another machine's clock."""
+    return max(event.at, was.added + _TICK) if was.added else event.at
 
 
 def _beside(a: Assignment, role: str) -> Assignment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from reconciler.ledger.memory import Recall, recall
 from reconciler.ledger.record import lost
 from reconciler.model import Event
 from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
-from tests.ledger.build import NOON, added, assignment, removed
+from tests.ledger.build import NOON, Shelf, added, assignment, batches, removed
 from tests.ledger.test_digest import Kept
 
 
@@ -94,3 +95,24 @@ def test_a_ledger_that_began_anew_may_pass_the_old_anchor(kit: Kit) -> None:
     kit.append(lost(NOON, "run-2", "", kit.recall().entry), added(1))
     found = kit.recall()
     assert (found.digest.number, found.error, found.lost) == (2, "", "")
+
+
+class Counted(Shelf):
+    """Counts the batches that it hands out."""
+
+    read = 0
+
+    def batches(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        for batch in super().batches(after):
+            self.read += 1
+            yield batch
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 500, 997, 998, 999, 1500, 1997, 1999, 2000, 2001])
+def test_of_a_long_ledger_only_its_end_is_read_for_what_is_new(after: int) -> None:
+    """A run looks for what came since the last one: the way there must not grow with the ledger."""
+    shelf = Counted(batches([2] * 1000))
+    found = [entry.number for entry in Ledger(shelf).entries(after=after)]
+    assert found == list(range(after + 1, 2001))
+    if after > 1990:
+        assert shelf.read < 6

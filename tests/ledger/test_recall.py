@@ -81,3 +81,10 @@ def test_a_change_without_its_outcome_is_unfinished() -> None:
     assert unfinished(entries(one, added(3, error="no answer"))) == (one,)  # it may be made
     assert unfinished(entries(one, event(EventKind.FOUND, assignment=READ, outcome=NOT_MADE))) == ()
     assert unfinished(entries(one, added(3), one)) == (one,)
+
+
+def test_of_two_machines_the_chain_counts_and_not_their_clocks() -> None:
+    late = of_read(added(3), removed(2))
+    assert late.added is not None
+    assert late.removed is not None
+    assert late.removed > late.added
