@@ -92,11 +92,14 @@ def made(event: Event, reading: Reading, connections: Connections) -> bool | Non
         return None
     if (entitlement.system, connections.scope(entitlement)) in reading.unread:
         return None
-    live = any(
-        row.assignment == event.assignment and not row.via and row.controller is None
+    rows = [
+        row
         for row in reading.rows
-    )
-    return live is not (event.action == Action.REMOVE)
+        if row.assignment == event.assignment and not row.via and row.controller is None
+    ]
+    if event.action in (Action.EXTEND, Action.SHORTEN):
+        return any(row.until == event.until for row in rows)
+    return bool(rows) is not (event.action == Action.REMOVE)
 
 
 def settled(memory: Remembered, reading: Reading, connections: Connections) -> Remembered:

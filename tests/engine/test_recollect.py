@@ -118,3 +118,9 @@ def test_what_another_provider_of_that_name_gave_stops_no_run() -> None:
     assert gone(memory, says, reading, linked, NOW) == ()
     assert made(memory.unfinished[0], reading, linked) is None
     assert settled(memory, reading, linked).of[OF.key].added is not None
+
+
+def test_an_end_was_moved_when_the_system_shows_the_new_one() -> None:
+    moved = replace(died(Action.EXTEND), until=hours(8))
+    assert made(moved, Reading((live(OF, until=8),)), LINKED) is True
+    assert made(moved, Reading((live(OF, until=4),)), LINKED) is False
