@@ -82,12 +82,7 @@ def command(
         style,
     )
     said.check(now)
-    if longer and over:
-        raise InputError("--extend and --done are both given; write one of them")
-    if longer and said != _only_end(said):
-        raise InputError("--extend takes a new end (--duration or --expires) and nothing else")
-    if over and (said != _only_end(said) or not said.open_ended):
-        raise InputError("--done takes its file and nothing else; leave the other options out")
+    _one_way(said, longer, over)
     with options.progress(plain=no_color) as progress:
         desk = Desk.open(repo, now, opens, progress)
     if longer:
@@ -95,6 +90,16 @@ def command(
     if over:
         return give_back(desk, said, _within(over, desk.clone.root))
     return new(desk, said)
+
+
+def _one_way(said: Said, longer: str | None, over: str | None) -> None:
+    """Raises InputError where two of the three things are asked at once."""
+    if longer and over:
+        raise InputError("--extend and --done are both given; write one of them")
+    if longer and said != _only_end(said):
+        raise InputError("--extend takes a new end (--duration or --expires) and nothing else")
+    if over and (said != _only_end(said) or not said.open_ended):
+        raise InputError("--done takes its file and nothing else; leave the other options out")
 
 
 def _only_end(said: Said) -> Said:
