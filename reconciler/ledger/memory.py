@@ -13,13 +13,14 @@ from reconciler.ledger.digest import Digest, digest, restored
 from reconciler.ledger.ledger import Ledger
 from reconciler.model.ledger_settings import LedgerSettings
 
+_KEY = "digest"
 _MANY = 500  # new entries from which on it is worth keeping what was gathered
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """`ledger` is None where none is set up. `error` says why it could not be read: then nothing is
-    remembered, and nothing is to be written. `lost` says that entries that were there are gone, of
+    """`ledger` is None where none is set up. `error` says why it could not be read: then no more is
+    remembered than an earlier run kept, as of a ledger that lost its end, and nothing is to be written. `lost` says that entries that were there are gone, of
     which `entry` is the last: then what was given need not be remembered, as in a new ledger."""
 
     ledger: Ledger | None = None
@@ -44,16 +45,19 @@ def recall(settings: LedgerSettings | None, root: Path, cache: Cache) -> Recall:
     try:
         ledger = Ledger(open_store(settings, root))
         anchor = _anchor(settings, root)  # first: another run may write, and move it, meanwhile
-        found = _gathered(ledger, cache)
+        found, worth = _gathered(ledger, cache)
         if anchor is None or anchor.number <= found.told_lost:
+            _keep(worth, found, ledger, cache)
             return Recall(ledger, found)  # told once: the ledger that begins anew says so itself
         if anchor.number <= found.number:
             _hold(anchor, ledger, found)
+            _keep(worth, found, ledger, cache)
             return Recall(ledger, found)
         lost = f"entry {anchor.number} was there once, and the newest now is {found.number}"
         return Recall(ledger, replace(found, began=None), lost=lost, entry=anchor.number)
     except LedgerError as e:
-        return Recall(ledger, error=str(e))
+        known = _kept(ledger, cache) if ledger else None
+        return Recall(ledger, replace(known or Digest(), began=None), error=str(e))
 
 
 def _anchor(settings: LedgerSettings, root: Path) -> Anchor | None:
@@ -73,22 +77,25 @@ def _hold(anchor: Anchor, ledger: Ledger, found: Digest) -> None:
         raise LedgerError(f"{what}; {fix}")
 
 
-def _gathered(ledger: Ledger, cache: Cache) -> Digest:
-    """What was gathered before is gone on from where its last entry is in this very ledger."""
-    space, key = f"ledger:{ledger.where}", "digest"
-    kept = cache.read(space, [key]).get(key, "")
-    known = restored(kept) if kept else None
+def _gathered(ledger: Ledger, cache: Cache) -> tuple[Digest, bool]:
+    """And whether it is worth keeping. What was gathered before is gone on from where its last
+    entry is in this very ledger."""
+    known = _kept(ledger, cache)
     if known is not None and known.number:
         entries = ledger.entries(after=known.number - 1)
         first = next(entries, None)
         if first is not None and (first.number, first.hash) == (known.number, known.hash):
             before = known.number
             found = digest(entries, known)
-            return _keep(found, cache, space, key) if found.number > before + _MANY else found
-    return _keep(digest(ledger.entries()), cache, space, key)
+            return found, found.number > before + _MANY
+    return digest(ledger.entries()), True
 
 
-def _keep(found: Digest, cache: Cache, space: str, key: str) -> Digest:
-    if text := found.kept():
-        cache.write(space, {key: text})
-    return found
+def _kept(ledger: Ledger, cache: Cache) -> Digest | None:
+    text = cache.read(f"ledger:{ledger.where}", [_KEY]).get(_KEY, "")
+    return restored(text) if text else None
+
+
+def _keep(worth: bool, found: Digest, ledger: Ledger, cache: Cache) -> None:
+    if worth:
+        cache.write(f"ledger:{ledger.where}", {_KEY: found.kept()})

@@ -13,9 +13,9 @@ from reconciler.ledger.base import Anchor
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.memory import Recall, recall
 from reconciler.ledger.record import lost
-from reconciler.model import Event
+from reconciler.model import Event, EventKind
 from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
-from tests.ledger.build import NOON, Shelf, added, assignment, batches, removed
+from tests.ledger.build import NOON, Shelf, added, assignment, batches, event, removed
 from tests.ledger.test_digest import Kept
 
 
@@ -23,7 +23,7 @@ class Kit:
     """A ledger in a folder, its anchor, and what a run finds of them."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root, self.cache = root, Kept()
         self.settings = LedgerSettings(
             LedgerStore.FOLDER, path=str(root / "ledger"), anchor_file=str(root / "anchor.json")
         )
@@ -40,7 +40,7 @@ class Kit:
                 file.unlink()
 
     def recall(self) -> Recall:
-        return recall(self.settings, self.root, Kept())
+        return recall(self.settings, self.root, self.cache)
 
 
 @pytest.fixture
@@ -116,3 +116,26 @@ def test_of_a_long_ledger_only_its_end_is_read_for_what_is_new(after: int) -> No
     assert found == list(range(after + 1, 2001))
     if after > 1990:
         assert shelf.read < 6
+
+
+def test_while_the_ledger_cannot_be_read_what_was_there_before_us_is_not_forgotten(
+    kit: Kit,
+) -> None:
+    """For as long as a store does not answer, it would be ours by git, and be taken away."""
+    kit.append(event(EventKind.ALREADY_HELD, assignment=assignment()))
+    kit.recall()
+    for file in (kit.root / "ledger").rglob("*.jsonl"):
+        file.chmod(0o600)
+        file.write_text("{}\n")
+    found = kit.recall()
+    assert found.error
+    assert found.digest.remembered.of[assignment().key].already_held == NOON
+    assert found.digest.remembered.began is None  # what was given since may be missing
+
+
+def test_what_is_not_the_anchored_ledger_is_not_kept_either(kit: Kit) -> None:
+    kit.anchor.write(kit.append(added(0)))
+    kit.cut(1)
+    kit.append(event(EventKind.ALREADY_HELD, assignment=assignment()))
+    for _ in range(2):
+        assert kit.recall().digest.remembered.of == {}
