@@ -48,7 +48,7 @@ def gone(
     connections: Connections,
     now: datetime,
 ) -> tuple[tuple[Assignment, str], ...]:
-    """What we gave, and what went without us: its system ended it, or somebody took it away. Whoever
+    """What we gave, and what went without us: its system ended it, or somebody took it. Whoever
     gives it again gives something of their own, and until then its scope need not be read. Nothing
     is concluded from a list that may not show yet what was given. With the role of ours that is
     back in its place, if there is one."""

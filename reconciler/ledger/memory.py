@@ -20,8 +20,9 @@ _MANY = 500  # new entries from which on it is worth keeping what was gathered
 @dataclass(frozen=True, slots=True)
 class Recall:
     """`ledger` is None where none is set up. `error` says why it could not be read: then no more is
-    remembered than an earlier run kept, as of a ledger that lost its end, and nothing is to be written. `lost` says that entries that were there are gone, of
-    which `entry` is the last: then what was given need not be remembered, as in a new ledger."""
+    remembered than an earlier run kept, as of a ledger that lost its end, and nothing is to be
+    written. `lost` says that entries that were there are gone, of which `entry` is the last: then
+    what was given need not be remembered, as in a new ledger."""
 
     ledger: Ledger | None = None
     digest: Digest = field(default_factory=Digest)
