@@ -15,7 +15,7 @@ import click
 from reconciler.errors import InputError
 
 if TYPE_CHECKING:
-    from reconciler.repository import Checked
+    from reconciler.repository import Validated
 
 INVALID = 2
 
@@ -51,21 +51,21 @@ def command(paths: tuple[str, ...], repo: Path, style: str, no_cache: bool) -> i
     folder = None if no_cache else cache.folder(os.environ)
     only = tuple(within(path, repo) for path in paths)
     with Waiting() as waiting:
-        checked = with_expressions(check(repo, only, cache=folder, progress=waiting.show), only)
-    _print(checked, style)
-    return INVALID if checked.problems else 0
+        validated = with_expressions(check(repo, only, cache=folder, progress=waiting.show), only)
+    _print(validated, style)
+    return INVALID if validated.problems else 0
 
 
-def with_expressions(checked: Checked, only: Sequence[str] = ()) -> Checked:
+def with_expressions(validated: Validated, only: Sequence[str] = ()) -> Validated:
     """With what is wrong with the expressions of rules, which the room of files cannot know."""
     from reconciler.policy import expressions
 
     wrong = [
         problem
-        for problem in expressions.problems(checked.draft.policies)
+        for problem in expressions.problems(validated.draft.policies)
         if not only or any(_chosen(problem.position.path, one) for one in only)
     ]
-    return replace(checked, problems=tuple(sorted({*checked.problems, *wrong})))
+    return replace(validated, problems=tuple(sorted({*validated.problems, *wrong})))
 
 
 def _chosen(path: str, one: str) -> bool:
@@ -87,30 +87,30 @@ def within(path: str, repo: Path) -> str:
     return found.as_posix()
 
 
-def _print(checked: Checked, style: str) -> None:
+def _print(validated: Validated, style: str) -> None:
     from reconciler.repository import report
 
     if style == "json":
-        click.echo(report.as_json(checked))
+        click.echo(report.as_json(validated))
     elif style == "sarif":
-        click.echo(report.as_sarif(checked.problems))
+        click.echo(report.as_sarif(validated.problems))
     elif style == "github":
-        click.echo(report.as_annotations(checked.problems), nl=False)
-        click.echo(_verdict(checked))
+        click.echo(report.as_annotations(validated.problems), nl=False)
+        click.echo(_verdict(validated))
     else:
-        for problem in checked.problems:
+        for problem in validated.problems:
             click.echo(str(problem))
-        click.echo(_verdict(checked), err=bool(checked.problems))
+        click.echo(_verdict(validated), err=bool(validated.problems))
 
 
-def _verdict(checked: Checked) -> str:
-    files = f"{checked.files:,} {'file' if checked.files == 1 else 'files'}"
-    if checked.problems:
-        count = len(checked.problems)
-        wrong = len({p.position.path for p in checked.problems})
+def _verdict(validated: Validated) -> str:
+    files = f"{validated.files:,} {'file' if validated.files == 1 else 'files'}"
+    if validated.problems:
+        count = len(validated.problems)
+        wrong = len({p.position.path for p in validated.problems})
         mistakes = f"{count:,} {'mistake' if count == 1 else 'mistakes'}"
         return f"{mistakes} in {wrong:,} of {files}"
-    grants = f"{checked.grants:,} {'grant' if checked.grants == 1 else 'grants'}"
+    grants = f"{validated.grants:,} {'grant' if validated.grants == 1 else 'grants'}"
     return f"valid: {files}, {grants}"
 
 

@@ -3,9 +3,9 @@
 `load` reads a commit for a run, `check` the working tree for `reconciler validate`.
 """
 
-from reconciler.repository.check import Checked, check
+from reconciler.repository.check import Validated, check
 from reconciler.repository.configuration import Configuration
 from reconciler.repository.load import Loaded, load, older
 from reconciler.repository.merge import merged_as
 
-__all__ = ["Checked", "Configuration", "Loaded", "check", "load", "merged_as", "older"]
+__all__ = ["Configuration", "Loaded", "Validated", "check", "load", "merged_as", "older"]

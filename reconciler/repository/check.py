@@ -37,7 +37,7 @@ from reconciler.repository.working_tree import Found, listed
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class Validated:
     """`files` were looked at, `grants` of them are grants or standing access. `draft` has what the
     valid ones say, whatever was chosen to be looked at."""
 
@@ -55,7 +55,7 @@ def check(
     cache: Path | None = None,
     schemas: Path | None = None,
     progress: Progress | None = None,
-) -> Checked:
+) -> Validated:
     """Every problem of every file, or of the files and folders `only` (paths within `root`); what
     these refer to is read all the same. `grants` are paths of those that the draft shall have.
     Raises InputError where there is no reconciler.yaml."""
@@ -77,7 +77,7 @@ class _Check:
 
     def run(
         self, only: Sequence[str], wanted: Collection[str], progress: Progress | None
-    ) -> Checked:
+    ) -> Validated:
         every = {found.path: found for found in listed(self.source.root, self.source.git)}
         kinds = {path: kind for path in every if (kind := kind_of(path)) is not None}
         refused = {path: problem for path in every if (problem := trouble(path)) is not None}
@@ -97,7 +97,7 @@ class _Check:
             kinds = {path: kind for path, kind in kinds.items() if _chosen(path, only)}
         grants = sum(kind in GRANTS for kind in kinds.values())
         draft = self.draft(documents, directory, pages, wanted)
-        return Checked(tuple(sorted(set(problems))), len(kinds), grants, draft)
+        return Validated(tuple(sorted(set(problems))), len(kinds), grants, draft)
 
     def draft(
         self,

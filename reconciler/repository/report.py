@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from reconciler import __version__
 from reconciler.errors import Problem
-from reconciler.repository.check import Checked
+from reconciler.repository.check import Validated
 
 _SARIF = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -73,7 +73,7 @@ RULES = {
 }
 
 
-def as_json(checked: Checked) -> str:
+def as_json(validated: Validated) -> str:
     problems = [
         {
             "path": p.position.path,
@@ -83,9 +83,9 @@ def as_json(checked: Checked) -> str:
             "what": p.what,
             "fix": p.fix,
         }
-        for p in checked.problems
+        for p in validated.problems
     ]
-    found = {"valid": not problems, "files": checked.files, "grants": checked.grants}
+    found = {"valid": not problems, "files": validated.files, "grants": validated.grants}
     return json.dumps({**found, "problems": problems}, indent=2, ensure_ascii=False)
 
 
