@@ -196,8 +196,9 @@ def _same_line(loaded: Loaded, authorised: Authorised, applied: str) -> None:
     if changes.archive.number(applied) is None:
         raise ReconcilerError(
             f"the last run applied commit {applied[:12]}, which is not on this main line any more: "
-            "its history was rewritten, or another branch is checked out. Nothing is believed until "
-            f"somebody has looked; if {loaded.commit[:12]} is right, run once with "
+            "its history was rewritten, this clone is behind, or another branch is checked out. "
+            "Pull first; else nothing is believed until somebody has looked: if "
+            f"{loaded.commit[:12]} is right, run once with "
             f"{TRUST}={loaded.commit}"
         )
 
