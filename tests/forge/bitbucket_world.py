@@ -11,8 +11,9 @@ from pathlib import Path
 from reconciler.forge import bitbucket, bitbucket_dc
 from reconciler.forge.base import Credentials, ForgeReader, ForgeWriter, Want
 from reconciler.model import Evidence, ForgeKind, ForgeSettings, PullRequest, Review
+from reconciler.sandbox.bare import Bare
 from reconciler.sandbox.faults import Fault, FaultKind, Faults
-from reconciler.sandbox.pulls import Book, LocalCloudPulls, LocalDcPulls, Repository
+from reconciler.sandbox.pulls import Book, LocalCloudPulls, LocalDcPulls
 from reconciler.sandbox.pulls.book import token
 
 PATH = "grants/alice.yaml"
@@ -46,9 +47,7 @@ class World:
         return self.book.open_pull("alice", branch, f"Access for {branch}").number
 
     def want(self, commit: str, path: str = PATH) -> Want:
-        repository = self.book.repository
-        blob = repository.blob(commit, path) if repository.read(commit, path) is not None else ""
-        return Want(commit, path, blob)
+        return Want(commit, path, self.book.bare.blob(commit, path))
 
     def evidence(self, commit: str, *paths: str) -> Evidence:
         wanted = [self.want(commit, path) for path in paths or (PATH,)]
@@ -90,7 +89,7 @@ def new_reader(world: World) -> ForgeReader:
 
 @contextmanager
 def cloud(home: Path) -> Iterator[World]:
-    book = Book(Repository(home / "access.git"), LOGINS, Ticks())
+    book = Book(Bare(home / "access.git"), LOGINS, Ticks())
     local, faults = LocalCloudPulls(book), Faults()
     settings = ForgeSettings(ForgeKind.BITBUCKET, local.repository, url=local.start(faults))
     credentials = Credentials(token(), "reconciler@example.com")
@@ -104,7 +103,7 @@ def cloud(home: Path) -> Iterator[World]:
 
 @contextmanager
 def data_center(home: Path) -> Iterator[World]:
-    book = Book(Repository(home / "access.git"), LOGINS, Ticks())
+    book = Book(Bare(home / "access.git"), LOGINS, Ticks())
     local, faults = LocalDcPulls(book), Faults()
     settings = ForgeSettings(ForgeKind.BITBUCKET_DC, local.repository, url=local.start(faults))
     credentials = Credentials(token())

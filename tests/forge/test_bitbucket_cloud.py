@@ -97,7 +97,7 @@ def test_without_its_branch_a_requests_writers_are_still_known(world: World) -> 
     number = world.request()
     world.book.push("bob", "ask", {PATH: TEXT + "role: reader\n"})
     merged = world.book.merge("carol", number)
-    world.book.repository.delete("ask")
+    world.book.bare.move("ask", "")
     assert [str(a) for a in world.proof(merged).writers] == ["bob", "alice"]
 
 
@@ -105,8 +105,8 @@ def test_where_its_commits_are_gone_with_the_branch_nothing_is_concluded(world: 
     number = world.request()
     head = world.book.pulls[number].head
     merged = world.book.merge("carol", number, Strategy.SQUASH)
-    world.book.repository.delete("ask")
-    world.book.repository.forget(head)
+    world.book.bare.move("ask", "")
+    world.book.bare.forget(head)
     with pytest.raises(ForgeError, match="do not close source branches"):
         world.evidence(merged)
 
@@ -115,13 +115,13 @@ def test_an_approval_of_what_was_forced_away_is_bound_to_it(world: World) -> Non
     number = world.request()
     first = world.book.pulls[number].head
     world.book.approve("bob", number)
-    start = world.book.repository.head("main")
+    start = world.book.bare.tip("main")
     world.book.push("alice", "ask", {PATH: TEXT + "role: admin\n"}, onto=start)
     merged = world.book.merge("alice", number)
     pull = world.proof(merged)
     assert words(pull.reviews) == [("bob", "approved", first)]
     assert {c.commit for c in pull.contents} == {first, pull.head}
-    world.book.repository.forget(first)
+    world.book.bare.forget(first)
     [(_, evidence)] = new_reader(world).evidence([world.want(merged)])
     [pull] = evidence.pulls
     assert words(pull.reviews) == [("bob", "approved", first[:12])]
@@ -130,7 +130,7 @@ def test_an_approval_of_what_was_forced_away_is_bound_to_it(world: World) -> Non
 
 def test_an_approval_for_another_branch_is_none_for_ours(world: World) -> None:
     world.book.push("alice", "staging", {"grants/other.yaml": TEXT})
-    world.book.push("alice", "ask", {PATH: TEXT}, onto=world.book.repository.head("staging"))
+    world.book.push("alice", "ask", {PATH: TEXT}, onto=world.book.bare.tip("staging"))
     number = world.book.open_pull("alice", "ask", "Please", into="staging").number
     world.book.approve("bob", number)
     world.book.retarget("alice", number, "main")

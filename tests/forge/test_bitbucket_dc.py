@@ -145,10 +145,10 @@ def test_a_reviewed_commit_that_is_gone_has_no_contents(world: World) -> None:
     number = world.request()
     first = world.book.pulls[number].head
     world.book.approve("bob", number)
-    start = world.book.repository.head("main")
+    start = world.book.bare.tip("main")
     world.book.push("alice", "ask", {"README": "x\n"}, onto=start)
     merged = world.book.merge("alice", number, Strategy.MERGE_COMMIT)
-    world.book.repository.forget(first)
+    world.book.bare.forget(first)
     found = world.proof(merged)
     assert words(found.reviews) == [("bob", "approved", first)]
     assert [(c.commit, c.blob) for c in found.contents] == [(found.head, "")]

@@ -10,9 +10,9 @@ import pytest
 
 from reconciler.forge.base import ForgeError, Want
 from reconciler.model import Account
+from reconciler.sandbox.bare import Ident
 from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.pulls.book import Strategy
-from reconciler.sandbox.pulls.repository import Identity
 from tests.forge.bitbucket_world import LOGINS, PATH, TEXT, WORLDS, World, new_reader, words
 
 
@@ -36,7 +36,7 @@ def test_an_approved_and_merged_request_is_told_whole(world: World) -> None:
     assert (str(pull.author), str(pull.merged_by)) == ("alice", "carol")
     assert words(pull.reviews) == [("bob", "approved", head)]
     assert names(pull.writers) == ["alice"]
-    blob = world.book.repository.blob(merged, PATH)
+    blob = world.book.bare.blob(merged, PATH)
     assert [(c.commit, c.path, c.blob) for c in pull.contents] == [(head, PATH, blob)]
     assert pull.unsigned == (head,)
     assert pull.merged_at == world.book.pulls[number].events[-1].at
@@ -97,7 +97,7 @@ def test_requested_changes_are_somebodys_last_word(world: World) -> None:
 def test_a_push_by_a_colleague_makes_a_writer_of_the_pusher_too(world: World) -> None:
     """Carol commits in alice's name, and bob pushes it to alice's request."""
     number = world.request()
-    alice = Identity("Alice", "alice@example.com")
+    alice = Ident("Alice", "alice@example.com")
     world.book.push("bob", "ask", {PATH: TEXT + "role: admin\n"}, author=alice)
     message = "More\n\nCo-authored-by: Dora <dora@example.com>\n"
     world.book.push("alice", "ask", {PATH: TEXT + "role: owner\n"}, message)
@@ -113,7 +113,7 @@ def test_who_edits_a_title_or_merges_is_no_writer(world: World) -> None:
 
 
 def test_an_unknown_author_is_a_writer_by_address(world: World) -> None:
-    stranger = Identity("Zoe", "zoe@elsewhere.example.com")
+    stranger = Ident("Zoe", "zoe@elsewhere.example.com")
     world.book.push("alice", "ask", {PATH: TEXT}, author=stranger)
     number = world.book.open_pull("alice", "ask", "Ask").number
     pull = world.proof(world.book.merge("bob", number))
@@ -154,15 +154,15 @@ def test_what_was_reviewed_once_and_then_pushed_by_hand_came_in_by_no_request(
     number = world.request()
     reviewed = world.book.pulls[number].head
     world.book.approve("bob", number)
-    start = world.book.repository.head("main")
+    start = world.book.bare.tip("main")
     world.book.push("alice", "ask", {"README": "nothing\n"}, onto=start)
     world.book.merge("alice", number, strategy)
-    assert world.book.repository.full(reviewed) == reviewed
+    assert world.book.bare.full(reviewed) == reviewed
     assert world.evidence(reviewed).pulls == ()
 
 
 def test_a_request_for_another_branch_or_still_open_is_left_out(world: World) -> None:
-    world.book.repository.move("next", world.book.repository.head("main"))
+    world.book.bare.move("next", world.book.bare.tip("main"))
     world.book.push("alice", "ask", {PATH: TEXT})
     other = world.book.open_pull("alice", "ask", "Ask", into="next")
     still_open = world.book.open_pull("alice", "ask", "Ask too")
@@ -253,7 +253,7 @@ def test_odd_paths_are_read_as_they_are(world: World, path: str) -> None:
     number = world.request(path=path, text="odd\n")
     merged = world.book.merge("bob", number)
     pull = world.proof(merged, path)
-    assert [c.blob for c in pull.contents] == [world.book.repository.blob(merged, path)]
+    assert [c.blob for c in pull.contents] == [world.book.bare.blob(merged, path)]
 
 
 def test_a_file_that_no_grant_can_be_is_not_read_whole(world: World) -> None:

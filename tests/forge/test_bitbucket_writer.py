@@ -57,7 +57,7 @@ def test_another_accounts_comment_with_our_mark_is_left_alone(world: World) -> N
 )
 def test_a_commit_has_one_status_of_ours(world: World, state: State, word: str) -> None:
     world.request()
-    head = world.book.repository.head("ask")
+    head = world.book.bare.tip("ask")
     world.writer.status(head, State.PENDING, "wait")
     world.writer.status(head, state, "x" * 1000)
     [(key, body)] = world.book.statuses.items()
@@ -101,9 +101,9 @@ def test_a_merge_is_of_the_head_that_was_judged(world: World) -> None:
     assert world.book.pulls[number].merged == ""
     world.writer.merge(number, later)
     merged = world.book.pulls[number].merged
-    assert merged == world.book.repository.head("main")
+    assert merged == world.book.bare.tip("main")
     world.writer.merge(number, later)
-    assert world.book.repository.head("main") == merged
+    assert world.book.bare.tip("main") == merged
 
 
 def test_a_slow_merge_is_waited_for(world: World) -> None:

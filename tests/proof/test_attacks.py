@@ -11,7 +11,7 @@ from reconciler import templates
 from reconciler.errors import ReconcilerError
 from reconciler.model import Cause
 from reconciler.planning.guards import UNEXPLAINED
-from reconciler.sandbox.github.bare import Ident
+from reconciler.sandbox.bare import Ident
 from reconciler.sandbox.github.hub import ACTIONS
 from tests.proof.town import (
     CHANGES,

@@ -24,9 +24,10 @@ from reconciler.forge.base import Credentials, Draft, State, Want
 from reconciler.forge.bitbucket import answers
 from reconciler.forge.bitbucket.history import Head, Said
 from reconciler.model import Account, ForgeKind, ForgeSettings
+from reconciler.sandbox.bare import Bare, GitRefused
 from reconciler.sandbox.bitbucket_cloud import User
 from reconciler.sandbox.faults import Faults
-from reconciler.sandbox.pulls import Book, LocalCloudPulls, Repository
+from reconciler.sandbox.pulls import Book, LocalCloudPulls
 from reconciler.sandbox.pulls.book import token
 
 DATA = Path(__file__).parents[1] / "data" / "bitbucket" / "cloud.openapi.json"
@@ -64,7 +65,7 @@ class Recording(LocalCloudPulls):
 
 @pytest.fixture
 def local(tmp_path: Path) -> Recording:
-    book = Book(Repository(tmp_path / "access.git"), ("alice", "bob", "carol", "reconciler"))
+    book = Book(Bare(tmp_path / "access.git"), ("alice", "bob", "carol", "reconciler"))
     return Recording(book)
 
 
@@ -118,9 +119,7 @@ def use(local: Recording) -> None:
     pull = writer.open(Draft("ask", "Access", "Please", asked))
     book.approve("bob", pull.number)
     old = pull.head
-    book.push(
-        "alice", "ask", {PATH: "subject: bob@example.com\n"}, onto=book.repository.head("main")
-    )
+    book.push("alice", "ask", {PATH: "subject: bob@example.com\n"}, onto=book.bare.tip("main"))
     book.request_changes("carol", pull.number)
     assert old not in {commit.hash for commit in book.commits(book.pulls[pull.number])}
     for text in ("one", "two"):
@@ -128,9 +127,9 @@ def use(local: Recording) -> None:
     head = reader.pull(pull.number, [PATH]).head
     writer.status(head, State.SUCCESS, "fine")
     writer.merge(pull.number, head)
-    [(_, evidence)] = reader.evidence([Want(book.repository.head("main"), PATH, "")])
+    [(_, evidence)] = reader.evidence([Want(book.bare.tip("main"), PATH, "")])
     assert len(evidence.pulls) == 1
-    book.repository.delete("ask")
+    book.bare.move("ask", "")
     reader.pull(pull.number, [])
     local.restrictions = [
         {"kind": "push", "branch_match_kind": "branching_model", "branch_type": "production",
@@ -207,18 +206,29 @@ def test_people_can_speak_over_http_too(local: Recording) -> None:
 
 
 def test_merges_are_real_commits(tmp_path: Path) -> None:
-    repository = Repository(tmp_path / "access.git")
-    book = Book(repository, ("alice",))
-    start = repository.head("main")
+    bare = Bare(tmp_path / "access.git")
+    book = Book(bare, ("alice",))
+    start = bare.tip("main")
     for n, strategy in enumerate(("merge_commit", "squash")):
         book.push("alice", f"ask{n}", {f"grants/{n}.yaml": "x\n"})
         number = book.open_pull("alice", f"ask{n}", "Access").number
         merged = book.merge("alice", number, strategy)
-        parents = repository.read_commit(merged).parents
+        parents = bare.facts(merged).parents
         assert (parents[0], len(parents)) == (start, 2 if strategy == "merge_commit" else 1)
-        assert repository.read(merged, f"grants/{n}.yaml") == b"x\n"
+        assert bare.read(merged, f"grants/{n}.yaml") == b"x\n"
         start = merged
-    book.push("alice", "late", {"grants/late.yaml": "x\n"}, onto=repository.full(f"{start}~1"))
+    book.push("alice", "late", {"grants/late.yaml": "x\n"}, onto=bare.full(f"{start}~1"))
     number = book.open_pull("alice", "late", "Late").number
-    with pytest.raises(ValueError, match="has commits"):
+    with pytest.raises(GitRefused, match="has commits"):
         book.merge("alice", number, "fast_forward")
+
+
+def test_what_conflicts_with_the_main_line_is_not_merged(tmp_path: Path) -> None:
+    book = Book(Bare(tmp_path / "access.git"), ("alice",))
+    book.push("alice", "ask", {PATH: "one\n"})
+    number = book.open_pull("alice", "ask", "Access").number
+    late = book.push("alice", "main", {PATH: "other\n"})
+    for strategy in ("merge_commit", "squash"):
+        with pytest.raises(GitRefused, match="conflicts with main"):
+            book.merge("alice", number, strategy)
+    assert (book.bare.tip("main"), book.pulls[number].merged) == (late, "")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from reconciler.sandbox.bare import GitRefused
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.github import LocalGithub
-from reconciler.sandbox.github.bare import GitRefused
 from reconciler.sandbox.github.state import ForcePush, Refusal
 from tests.forge.github.described import RecordedGithub, check
 

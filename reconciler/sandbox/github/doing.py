@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.errors import InputError
-from reconciler.sandbox.github.bare import GitRefused
+from reconciler.sandbox.bare import GitRefused
 from reconciler.sandbox.github.hub import Hub
 from reconciler.sandbox.github.state import Pull, Refusal
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema, build_schema, graphql_sync
 
-from reconciler.sandbox.github.bare import Ident
+from reconciler.sandbox.bare import Ident
 from reconciler.sandbox.github.hub import Hub
 from reconciler.sandbox.github.state import (
     NAME,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.sandbox.github.bare import Bare, GitRefused, Ident
+from reconciler.sandbox.bare import Bare, Files, GitRefused, Ident
 from reconciler.sandbox.github.merging import merged
 from reconciler.sandbox.github.state import (
     GITHUB,
@@ -61,16 +61,13 @@ class Hub:
 
     def create(self, path: Path) -> None:
         """A new repository with one commit, and nothing in it but a README."""
-        self.bare = Bare(path)
-        self.bare.create(MAIN)
-        tree = self.bare.tree("", {"README.md": "# Access\n"})
+        self.bare = Bare(path, MAIN)
         who = self.users["grace"].ident
-        self.bare.move(MAIN, self.bare.commit(tree, (), "Begin", who, who, self.now()))
+        self.bare.add(MAIN, {"README.md": "# Access\n"}, "Begin", who, who, self.now())
 
     def seed(self, path: Path, work_tree: Path) -> None:
         """A copy of an existing git repository's branches. Its history needs no pull requests."""
-        self.bare = Bare(path)
-        self.bare.create(MAIN)
+        self.bare = Bare(path, MAIN)
         self.bare.run("fetch", "--quiet", str(work_tree.resolve()), "+refs/heads/*:refs/heads/*")
 
     def now(self) -> datetime:
@@ -98,7 +95,7 @@ class Hub:
         self,
         login: str,
         branch: str,
-        files: Mapping[str, str | None],
+        files: Files,
         message: str = "Change",
         onto: str = "",
         author: Ident | None = None,
@@ -109,14 +106,11 @@ class Hub:
         onto another commit. None deletes a file. `author` and `committer` may be anybody: git
         does not care."""
         with self.lock:
-            parent = onto or self.bare.tip(branch) or self.bare.tip(MAIN)
             who = self.users[login].ident
-            tree = self.bare.tree(parent, files)
             by = author or who, committer or who
-            oid = self.bare.commit(tree, (parent,), message, *by, self.now())
+            oid = self.bare.add(branch, files, message, *by, self.now(), onto)
             if signed:
                 self.signed.add(oid)
-            self.bare.move(branch, oid)
             self.notice(login)
             return oid
 

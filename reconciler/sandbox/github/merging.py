@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconciler.sandbox.github.bare import Bare, GitRefused
+from reconciler.sandbox.bare import Bare, GitRefused
 from reconciler.sandbox.github.state import GITHUB, OWNER, Pull, Refusal, User
 
 

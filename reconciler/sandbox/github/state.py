@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from reconciler.sandbox.github.bare import Ident
+from reconciler.sandbox.bare import Ident
 
 OWNER, NAME = "acme", "access"
 WEB_FLOW = "web-flow"  # whom GitHub names as the committer of what is made in the browser

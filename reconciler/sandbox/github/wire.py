@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.sandbox.github.bare import Bare
+from reconciler.sandbox.bare import Bare
 from reconciler.sandbox.github.state import NAME, OWNER, Comment, Pull, Review, Status, User
 
 Shown = dict[str, Any]

@@ -4,6 +4,5 @@ what the vendor's settings would stop is what the reconciler must see through.""
 from reconciler.sandbox.pulls.book import Book
 from reconciler.sandbox.pulls.cloud import LocalCloudPulls
 from reconciler.sandbox.pulls.dc import LocalDcPulls
-from reconciler.sandbox.pulls.repository import Repository
 
-__all__ = ["Book", "LocalCloudPulls", "LocalDcPulls", "Repository"]
+__all__ = ["Book", "LocalCloudPulls", "LocalDcPulls"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from reconciler.sandbox.pulls.repository import Commit, Files, Identity, Repository
+from reconciler.sandbox.bare import Bare, Commit, Files, GitRefused, Ident
 
 BOT = "reconciler"
 _TOKEN = "local-pulls-"  # a member's token is this and the login
@@ -44,8 +44,8 @@ class Member:
     gone: bool = False
 
     @property
-    def identity(self) -> Identity:
-        return Identity(self.login.title(), f"{self.login}@example.com")
+    def identity(self) -> Ident:
+        return Ident(self.login.title(), f"{self.login}@example.com")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +105,12 @@ class Book:
 
     def __init__(
         self,
-        repository: Repository,
+        bare: Bare,
         logins: Iterable[str] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.repository = repository
-        self.main = repository.main
+        self.bare = bare
+        self.main = bare.main
         self.members: dict[str, Member] = {}
         self.pulls: dict[int, Pull] = {}
         self.statuses: dict[tuple[str, str], dict[str, str]] = {}  # (commit, key)
@@ -119,9 +119,9 @@ class Book:
         self._count = 0
         for login in logins:
             self.add(login)
-        if not repository.head(self.main):
-            start = Identity("Start", "start@example.com")
-            repository.commit(self.main, {}, start, clock(), "Start")
+        if not bare.tip(self.main):
+            start = Ident("Start", "start@example.com")
+            bare.add(self.main, {}, "Start", start, start, clock())
 
     def add(self, login: str, person: bool = True) -> Member:
         member = Member(login, 101 + len(self.members), person)
@@ -140,7 +140,7 @@ class Book:
         branch: str,
         files: Files,
         message: str = "",
-        author: Identity | None = None,
+        author: Ident | None = None,
         onto: str = "",
     ) -> str:
         """One commit, pushed by `login`; forced where it is put `onto` another. Straight to the
@@ -148,9 +148,8 @@ class Book:
         with self.lock:
             at = self._clock()
             who = self.members[login]
-            made = self.repository.commit(
-                branch, files, author or who.identity, at, message, onto=onto
-            )
+            by = author or who.identity
+            made = self.bare.add(branch, files, message or branch, by, by, at, onto)
             for pull in self.pulls.values():
                 if pull.branch == branch and not pull.merged:
                     before, pull.head = pull.head, made
@@ -177,8 +176,8 @@ class Book:
                 author=self.members[login],
                 branch=branch,
                 into=into,
-                head=self.repository.head(branch),
-                destination=self.repository.head(into),
+                head=self.bare.tip(branch),
+                destination=self.bare.tip(into),
                 at=at,
                 reviewers=[self.members[name] for name in reviewers],
             )
@@ -197,7 +196,7 @@ class Book:
         """Has it merged elsewhere. Approvals stay."""
         with self.lock:
             pull = self.pulls[number]
-            pull.into, pull.destination = into, self.repository.head(into)
+            pull.into, pull.destination = into, self.bare.tip(into)
             self._see(pull)
             self._note(pull, Kind.EDITED, self.members[login], self._clock())
 
@@ -221,11 +220,12 @@ class Book:
             return said
 
     def merge(self, login: str, number: int, strategy: str = Strategy.MERGE_COMMIT) -> str:
-        """The commit that the main line ends with. Nobody is stopped: neither are admins."""
+        """The commit that the main line ends with. Nobody is stopped: neither are admins. Raises
+        GitRefused where git cannot merge so."""
         with self.lock:
             pull = self.pulls[number]
             who, at = self.members[login], self._clock()
-            pull.destination = self.repository.head(pull.into)
+            pull.destination = self.bare.tip(pull.into)
             self._see(pull)
             message = f"Merged in {pull.branch} (pull request #{number})\n\n{pull.title}"
             pull.merged = self._merged(pull, Strategy(strategy), who, at, message)
@@ -236,22 +236,36 @@ class Book:
     def commits(self, pull: Pull) -> tuple[Commit, ...]:
         """Newest first; those that were merged, once it is."""
         if not pull.merged:
-            pull.destination = self.repository.head(pull.into)
-        return self.repository.between(pull.destination, pull.head)
+            pull.destination = self.bare.tip(pull.into)
+        return self.between(pull.destination, pull.head)
+
+    def between(self, since: str, head: str) -> tuple[Commit, ...]:
+        """What `head` has and `since` has not, newest first."""
+        return tuple(self.bare.facts(oid) for oid in reversed(self.bare.commits(since, head)))
 
     def _merged(
         self, pull: Pull, strategy: Strategy, who: Member, at: datetime, message: str
     ) -> str:
-        if pull.into != self.main:
-            self.repository.move(pull.into, pull.head)
-            return pull.head
-        match strategy:
-            case Strategy.MERGE_COMMIT:
-                return self.repository.merge(pull.head, who.identity, at, message)
-            case Strategy.SQUASH:
-                return self.repository.squash(pull.head, who.identity, at, message)
-            case Strategy.FAST_FORWARD:
-                return self.repository.fast_forward(pull.head)
+        made = pull.head
+        if pull.into == self.main:
+            made = self._made(pull, strategy, who.identity, at, message)
+        self.bare.move(pull.into, made)
+        return made
+
+    def _made(self, pull: Pull, strategy: Strategy, who: Ident, at: datetime, message: str) -> str:
+        """The three ways in which Bitbucket merges, as git commits. Moves no branch."""
+        ours, head = pull.destination, pull.head
+        base = self.bare.fork_point(ours, head)
+        if strategy is Strategy.FAST_FORWARD:
+            if base != ours:
+                raise GitRefused(f"{self.main} has commits that {head} has not")
+            return head
+        try:
+            tree = self.bare.merged_tree(base, ours, head, at)
+        except GitRefused as e:
+            raise GitRefused(f"{head} conflicts with {self.main}") from e
+        parents = (ours, head) if strategy is Strategy.MERGE_COMMIT else (ours,)
+        return self.bare.commit(tree, parents, message, who, who, at)
 
     def _say(self, login: str, number: int, kind: Kind) -> None:
         with self.lock:

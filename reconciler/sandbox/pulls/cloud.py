@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
+from reconciler.sandbox.bare import Commit, GitRefused
 from reconciler.sandbox.bitbucket_cloud import User
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.pulls.book import BOT, Book, Member, Pull, token
@@ -26,7 +27,6 @@ from reconciler.sandbox.pulls.cloud_shapes import (
     state,
 )
 from reconciler.sandbox.pulls.cloud_shapes import comment as comment_shown
-from reconciler.sandbox.pulls.repository import Commit
 from reconciler.sandbox.rest import Answer, Refusal, Server, as_json, empty_wanted, number
 
 REPOSITORY = "acme/access"
@@ -108,7 +108,7 @@ class LocalCloudPulls:
 
     def _history(self, request: Request, revision: str, **_: str) -> Response:
         head, since = self._known(revision), self._known(request.args.get("exclude", ""))
-        listed = self.book.repository.between(since.hash, head.hash)
+        listed = self.book.between(since.hash, head.hash)
         return self._page(request, [self._words.commit(commit) for commit in listed])
 
     def _status(self, request: Request, commit: str, **_: str) -> Response:
@@ -139,7 +139,7 @@ class LocalCloudPulls:
         body, me = _body(request), self._me(request)
         branch = body["source"]["branch"]["name"]
         into = body.get("destination", {}).get("branch", {}).get("name", self.book.main)
-        if not self.book.repository.head(branch):
+        if not self.book.bare.tip(branch):
             raise Refusal(400, "source: branch not found")
         reviewers = self._reviewers(body, me)
         pull = self.book.open_pull(
@@ -174,7 +174,7 @@ class LocalCloudPulls:
 
     def _commits(self, request: Request, id: int, **_: str) -> Response:
         pull = self._one(id)
-        gone = not self.book.repository.head(pull.branch)
+        gone = not self.book.bare.tip(pull.branch)
         commits = () if gone else self.book.commits(pull)
         return self._page(request, [self._words.commit(c) for c in commits], total=False)
 
@@ -213,14 +213,14 @@ class LocalCloudPulls:
         strategy = _body(request).get("merge_strategy", "merge_commit")
         try:
             self.book.merge(self._me(request).login, id, strategy)
-        except ValueError as e:
+        except (GitRefused, ValueError) as e:
             raise Refusal(409, str(e)) from e
         if self.slow_merges:
             return Response(status=202, headers={"Location": f"{request.url}/task-status/1"})
         return as_json(self._words.pull(pull))
 
     def _src(self, request: Request, commit: str, path: str, **_: str) -> Response:
-        content = self.book.repository.read(self._known(commit).hash, path)
+        content = self.book.bare.read(self._known(commit).hash, path)
         if content is None:
             raise Refusal(404, f"No such file or directory: {path}")
         if content.startswith(b"version https://git-lfs"):
@@ -241,10 +241,10 @@ class LocalCloudPulls:
         return self.book.pulls[id]
 
     def _known(self, commit: str) -> Commit:
-        sha = self.book.repository.full(commit) if re.fullmatch("[0-9a-f]{7,40}", commit) else ""
+        sha = self.book.bare.full(commit) if re.fullmatch("[0-9a-f]{7,40}", commit) else ""
         if not sha:
             raise Refusal(404, "Commit not found")
-        return self.book.repository.read_commit(sha)
+        return self.book.bare.facts(sha)
 
     def _page(self, request: Request, rows: list[dict[str, Any]], total: bool = True) -> Response:
         size = number(request, "pagelen", 10, 1, self.page_most)

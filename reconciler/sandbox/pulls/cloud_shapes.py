@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.sandbox.bare import Commit
 from reconciler.sandbox.bitbucket_cloud import User
 from reconciler.sandbox.pulls.book import Book, Comment, Event, Kind, Member, Pull
-from reconciler.sandbox.pulls.repository import Commit
 
 _SHORT = 12  # characters of a commit's hash in a pull request and its activity
 

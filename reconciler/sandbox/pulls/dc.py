@@ -14,11 +14,11 @@ from typing import Any
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
+from reconciler.sandbox.bare import Commit
 from reconciler.sandbox.bitbucket_dc import paged
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.pulls.book import Book, Member, Pull, Strategy
 from reconciler.sandbox.pulls.dc_shapes import Shapes
-from reconciler.sandbox.pulls.repository import Commit
 from reconciler.sandbox.rest import Answer, Refusal, Server, as_json
 
 REPOSITORY = "ACC/access"
@@ -136,7 +136,7 @@ class LocalDcPulls:
         body, me = _body(request), self._me(request)
         branch = str(body["fromRef"]["id"]).removeprefix("refs/heads/")
         into = str(body["toRef"]["id"]).removeprefix("refs/heads/")
-        if not self.book.repository.head(branch):
+        if not self.book.bare.tip(branch):
             what = f"Branch {branch} does not exist"
             raise Refusal(404, what, f"{_NAME}repository.NoSuchBranchException")
         for pull in self.book.pulls.values():
@@ -215,7 +215,7 @@ class LocalDcPulls:
 
     def _raw(self, request: Request, path: str, **_: str) -> Response:
         commit = self._known(request.args.get("at", ""))
-        content = self.book.repository.read(commit.hash, path)
+        content = self.book.bare.read(commit.hash, path)
         if content is None:
             what = f"The path '{path}' does not exist at revision '{commit.hash}'"
             raise Refusal(404, what, f"{_NAME}content.NoSuchPathException")
@@ -244,11 +244,11 @@ class LocalDcPulls:
         return self.book.pulls[id]
 
     def _known(self, commit: str) -> Commit:
-        sha = self.book.repository.full(commit) if re.fullmatch("[0-9a-f]{7,40}", commit) else ""
+        sha = self.book.bare.full(commit) if re.fullmatch("[0-9a-f]{7,40}", commit) else ""
         if not sha:
             what = f"Commit '{commit}' does not exist in repository"
             raise Refusal(404, what, f"{_NAME}commit.NoSuchCommitException")
-        return self.book.repository.read_commit(sha)
+        return self.book.bare.facts(sha)
 
     def _page(self, request: Request, rows: list[dict[str, Any]]) -> Response:
         return paged(request, rows, self.page_most)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from reconciler.sandbox.bare import Commit, Ident
 from reconciler.sandbox.pulls.book import Book, Comment, Event, Kind, Member, Pull
-from reconciler.sandbox.pulls.repository import Commit, Identity
 
 _ACTIONS = {
     Kind.OPENED: "OPENED",
@@ -115,7 +115,7 @@ class Shapes:
             "parents": [{"id": parent, "displayId": parent[:11]} for parent in commit.parents],
         }
 
-    def _writer(self, identity: Identity) -> dict[str, Any]:
+    def _writer(self, identity: Ident) -> dict[str, Any]:
         """The whole user where the e-mail address is one's, else what git says."""
         for member in self.book.members.values():
             if member.identity.email == identity.email and not member.gone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.model import Account, Content, Word
-from reconciler.sandbox.github.bare import Ident
+from reconciler.sandbox.bare import Ident
 from reconciler.sandbox.github.state import ForcePush
 from tests.forge.github.world import GRANT, World, logins
 

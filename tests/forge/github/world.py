@@ -58,8 +58,7 @@ class World:
         return self.github.open_pull(login, branch, f"Ask for {path}")
 
     def blob(self, commit: str, path: str = GRANT) -> str:
-        entry = self.github.bare.entry(commit, path)
-        return entry[2] if entry else ""
+        return self.github.bare.blob(commit, path)
 
     def want(self, commit: str, path: str = GRANT) -> Want:
         return Want(commit, path, self.blob(commit, path))
