@@ -62,8 +62,8 @@ class Claim:
 @dataclass(frozen=True, slots=True, order=True)
 class Unapproved:
     """What the main line says and nobody may rely on: access that was not shown to be approved
-    (`subject` and what they would hold), or a change of the rules (`subject` empty, the version
-    before stays in force). `fix` is what to do about it."""
+    (`subject` and what they would hold, `entitlement` as the file spells it), or a change of the
+    rules (`subject` empty, the version before stays in force). `fix` is what to do about it."""
 
     path: str
     commit: str
@@ -73,6 +73,7 @@ class Unapproved:
     reason: str = ""
     fix: str = ""
     pull: str = ""
+    entitlement: Entitlement | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,7 @@ def _unapproved(
                 "; ".join((*judgement.reasons, *_before(key(claim), stands))),
                 judgement.fix,
                 judgement.pull,
+                claim.entitlement,
             )
 
 

@@ -38,12 +38,13 @@ def decided(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
                 at,
                 run,
                 one.subject,
+                Assignment(one.entitlement, Principal("")) if one.entitlement else None,
                 path=one.path,
                 commit=one.commit,
                 rule=one.rule,
                 outcome="refused",
                 pull=one.pull,
-                reason=f"{one.access}: {one.reason}",
+                reason=one.reason,
             )
     for review in found.reviewed:
         about = review.content
