@@ -1,17 +1,27 @@
-"""How the questions of the command line reach the ledger's index. Writes nothing but the index."""
+"""How the command line reaches the ledger: what it remembers, its index, its end. What is written
+there is for others to say."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
-from reconciler.ledger import open_store
+import click
+
+from reconciler.cli import forges
+from reconciler.ledger import open_anchor, open_store
+from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.index import Index, file_in
 from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.memory import Recall, recall
 from reconciler.ledger.query_held import Holding
+from reconciler.model import Event
 from reconciler.planning.between import Recorded
+from reconciler.render.words import printable
 from reconciler.repository import Loaded, cache
 
 
@@ -20,6 +30,36 @@ def opened(loaded: Loaded, root: Path) -> Ledger | None:
     assert loaded.configuration is not None  # without one nothing is asked
     settings = loaded.configuration.ledger
     return Ledger(open_store(settings, root)) if settings else None
+
+
+def recalled(loaded: Loaded, root: Path) -> Recall:
+    """By the settings that were approved. Raises nothing: what cannot be read is told in it."""
+    assert loaded.configuration is not None  # without one nothing is remembered
+    return recall(loaded.configuration.ledger, root, forges.memory(root, os.environ))
+
+
+def run_id(now: datetime) -> str:
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def append(events: Sequence[Event], ledger: Ledger, loaded: Loaded, root: Path) -> bool:
+    """Whether they are in the ledger now, for good; why not is told on stderr."""
+    try:
+        if entries := ledger.append(events):
+            _anchored(Anchor(entries[-1].number, entries[-1].hash), loaded, root)
+    except LedgerError as e:
+        click.echo(f"the ledger was not written: {printable(str(e))}", err=True)
+        return False
+    return True
+
+
+def _anchored(head: Anchor, loaded: Loaded, root: Path) -> None:
+    settings = loaded.configuration.ledger if loaded.configuration else None
+    anchors = open_anchor(settings, root) if settings else None
+    known = anchors.read() if anchors else None
+    # One that is ahead tells of entries that are lost: a person must look before it moves.
+    if anchors is not None and (known is None or known.number < head.number):
+        anchors.write(head)
 
 
 @contextmanager

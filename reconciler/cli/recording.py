@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import click
-
 from reconciler.cli import clock
+from reconciler.cli.ledgers import append, run_id
 from reconciler.cli.session import Session
 from reconciler.engine.recollect import gone, made
 from reconciler.engine.situation import Situation
-from reconciler.ledger import open_anchor
-from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.memory import Recall
 from reconciler.ledger.record import done, ended, found, intended, lost, started, states, vanished
 from reconciler.model import Action, Change, Event, Mode, Plan
 from reconciler.proof.record import decided
 from reconciler.providers.base import Outcome
-from reconciler.render.words import printable
 
 
 @dataclass
@@ -35,7 +30,7 @@ class Recording:
 
     @classmethod
     def begin(cls, session: Session, root: Path) -> Recording:
-        run = f"{session.now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        run = run_id(session.now)
         recording = cls(session, root, run)
         if recording._recall.lost:
             was = recording._recall
@@ -92,18 +87,4 @@ class Recording:
         self._waiting = []
         if ledger is None or self._recall.error or self.failed:
             return
-        try:
-            last = ledger.append(events)[-1]
-            self._anchor(Anchor(last.number, last.hash))
-        except LedgerError as e:
-            self.failed = True
-            click.echo(f"the ledger was not written: {printable(str(e))}", err=True)
-
-    def _anchor(self, head: Anchor) -> None:
-        configuration = self.session.loaded.configuration
-        settings = configuration.ledger if configuration else None
-        anchors = open_anchor(settings, self.root) if settings else None
-        known = anchors.read() if anchors else None
-        # One that is ahead tells of entries that are lost: a person must look before it moves.
-        if anchors is not None and (known is None or known.number < head.number):
-            anchors.write(head)
+        self.failed = not append(events, ledger, self.session.loaded, self.root)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import forges
+from reconciler.cli import forges, ledgers
 from reconciler.engine.connections import Connections
 from reconciler.engine.observe import Progress, quiet
 from reconciler.engine.safety import Safety, draw_up
 from reconciler.engine.situation import Situation, look, remembered
 from reconciler.errors import InputError, Problem, ReconcilerError
-from reconciler.ledger.memory import Recall, recall
+from reconciler.ledger.memory import Recall
 from reconciler.model import Mode, Plan, SubjectRef, Unknown
 from reconciler.planning.guards import names
 from reconciler.planning.resolve import claims
@@ -64,7 +64,7 @@ class Session:
                 f"there is no system {min(strange)!r}; write one of {', '.join(sorted(systems))}"
             )
         chosen = frozenset(only) or frozenset(systems)
-        recalled = recall(loaded.configuration.ledger, root, forges.memory(root, os.environ))
+        recalled = ledgers.recalled(loaded, root)
         _same_line(loaded, authorised, recalled.digest.applied)
         return cls(
             loaded,

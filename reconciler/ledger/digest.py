@@ -26,6 +26,7 @@ _ONCE = (
     EventKind.UNAPPROVED,
     EventKind.BREAK_GLASS,
     EventKind.REVIEWED,
+    EventKind.NOTIFIED,
 )
 
 

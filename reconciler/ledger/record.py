@@ -112,6 +112,21 @@ def states(plan: Plan, at: datetime, run: str) -> Iterator[Event]:
     yield from (_emergency(review, at, run) for review in plan.reviews)
 
 
+def notified(person: str, review: OpenReview, at: datetime, run: str) -> Event:
+    """A comment that mentions them stands on the pull request."""
+    return Event(
+        EventKind.NOTIFIED,
+        at,
+        run,
+        person,
+        path=review.path,
+        commit=review.commit,
+        rule=review.rule,
+        pull=review.pull,
+        reason=f"woken: break-glass access was taken by {', '.join(review.subjects)}",
+    )
+
+
 def _unapproved(of: Unapproved, at: datetime, run: str) -> Event:
     return Event(
         EventKind.UNAPPROVED,

@@ -98,21 +98,112 @@ def test_nobody_else_is_served(hosted: Hosted) -> None:
     assert (done.code, hosted.gained(), said(hosted)) == (4, set(), [])
 
 
-def test_the_ledger_tells_the_emergency_and_who_looked_at_it(
-    hosted: Hosted, tmp_path: Path
-) -> None:
+@pytest.fixture
+def recorded(hosted: Hosted, tmp_path: Path) -> Hosted:
+    """The same emergency, in a company that keeps a ledger."""
     said = (hosted.root / "reconciler.yaml").read_text()
     ledger = f"{said}ledger: {{store: folder, path: {tmp_path / 'ledger'}}}\n"
     hosted.request("alice", {"reconciler.yaml": ledger}, "frank")
     hosted.request("alice", {FILE: emergency("alice@example.com")})
     hosted.converge()
-    commit = hosted.git("log", "--first-parent", "-1", "--format=%H", "--", FILE).strip()
+    return hosted
+
+
+def entries(company: Hosted, *question: str) -> list[dict[str, str]]:
+    done = company.run("audit", "query", *question, "--format", "jsonl")
+    assert done.code == 0, done.err
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+def woken(company: Hosted) -> list[str]:
+    return [entry["subject"] for entry in entries(company, "--kind", "notified")]
+
+
+def test_the_ledger_tells_who_was_woken_and_tells_it_once(recorded: Hosted) -> None:
+    for at in (0.1, 24):
+        assert recorded.run("review", "--tell", at=at).code == 0
+    assert woken(recorded) == ["carol@example.com", "dave@example.com"]
+    first = entries(recorded, "--kind", "notified")[0]
+    assert first["path"] == FILE
+    assert first["rule"] == entries(recorded, "--kind", "break-glass")[0]["rule"]
+    assert first["pull"].startswith("https://")
+    assert first["reason"] == "woken: break-glass access was taken by alice@example.com"
+    assert recorded.run("audit", "verify").code == 0
+
+
+def test_listing_emergencies_tells_nobody_and_writes_nothing_down(recorded: Hosted) -> None:
+    before = entries(recorded)
+    assert recorded.run("review").code == 0
+    assert (entries(recorded), said(recorded)) == (before, [])
+
+
+def test_people_are_told_where_the_ledger_cannot_be_and_it_is_made_up_for(
+    recorded: Hosted, tmp_path: Path
+) -> None:
+    """By what the ledger has and not by what was just written on the forge."""
+    ledger, aside = tmp_path / "ledger", tmp_path / "aside"
+    ledger.rename(aside)
+    ledger.write_text("no folder")
+    done = recorded.run("review", "--tell")
+    assert (done.code, len(said(recorded))) == (1, 1)
+    assert "told @carol @dave" in done.err
+    assert "who was told of break-glass access is not in the ledger: " in done.err
+    ledger.unlink()
+    aside.rename(ledger)
+    assert recorded.run("review", "--tell", at=0.1).code == 0
+    assert len(said(recorded)) == 1
+    assert woken(recorded) == ["carol@example.com", "dave@example.com"]
+
+
+def test_somebody_who_could_not_be_told_is_not_said_to_have_been(recorded: Hosted) -> None:
+    recorded.breaks("github", "*comments*")
+    assert recorded.run("review", "--tell").code == 1
+    assert woken(recorded) == []
+    recorded.heals()
+    recorded.sandbox._forge.delete_user("carol")
+    assert recorded.run("review", "--tell").code == 0
+    assert woken(recorded) == ["dave@example.com"]
+
+
+def test_a_ledger_that_lost_its_end_is_left_for_apply_to_say_so(
+    recorded: Hosted, tmp_path: Path
+) -> None:
+    """One more entry behind the hole would make the anchored one look like a forgery."""
+    settings = (recorded.root / "reconciler.yaml").read_text()
+    anchored = settings.replace("}\n", f", anchor: {{file: {tmp_path / 'anchor.json'}}}}}\n")
+    recorded.request("alice", {"reconciler.yaml": anchored}, "frank")
+    recorded.converge(at=0.1)
+    batches = sorted((tmp_path / "ledger").rglob("*.jsonl"))
+    for batch in batches[-1:]:
+        batch.unlink()
+    done = recorded.run("review", "--tell", at=0.2)
+    assert done.code == 1
+    assert "told @carol @dave" in done.err
+    assert "is not in the ledger: entry " in done.err
+    assert sorted((tmp_path / "ledger").rglob("*.jsonl")) == batches[:-1]
+    recorded.converge(at=0.3)
+    assert len(entries(recorded, "--kind", "ledger-lost")) == 1
+    assert recorded.run("review", "--tell", at=0.4).code == 0
+    assert woken(recorded) == ["carol@example.com", "dave@example.com"]
+
+
+def test_who_was_woken_moves_the_anchor_on(recorded: Hosted, tmp_path: Path) -> None:
+    anchor = tmp_path / "anchor.json"
+    settings = (recorded.root / "reconciler.yaml").read_text()
+    anchored = settings.replace("}\n", f", anchor: {{file: {anchor}}}}}\n")
+    recorded.request("alice", {"reconciler.yaml": anchored}, "frank")
+    assert recorded.run("review", "--tell").code == 0
+    assert json.loads(anchor.read_text())["number"] == len(entries(recorded))
+
+
+def test_the_ledger_tells_the_emergency_and_who_looked_at_it(recorded: Hosted) -> None:
+    commit = recorded.git("log", "--first-parent", "-1", "--format=%H", "--", FILE).strip()
     review = f"grant: {FILE}\ncommit: {commit}\noutcome: misuse\nremarks: Nothing had failed\n"
-    hosted.request("erin", {"reviews/alice.yaml": review}, "frank")
+    recorded.request("erin", {"reviews/alice.yaml": review}, "frank")
     for at in (0.1, 0.2):
-        hosted.converge(at=at)
-    told = hosted.run("audit", "query", "--grant", FILE, "--format", "jsonl").out.splitlines()
-    events = [(e["kind"], e.get("outcome", "")) for e in map(json.loads, told)]
+        recorded.converge(at=at)
+    told = entries(recorded, "--grant", FILE)
+    events = [(e["kind"], e.get("outcome", "")) for e in told]
     assert events.count(("break-glass", "")) == 1
     assert events.count(("reviewed", "misuse")) == 1
     assert ("decided", "granted") in events
