@@ -26,19 +26,21 @@ class Refusal(Exception):
 
 
 class Server:
-    """Routes requests to `answers` (endpoint name to function), one vendor's error body around."""
+    """Routes requests to `answers` (endpoint name to function), one vendor's error body around.
+    `before` may refuse any request; `after` hears every request with its answer."""
 
     def __init__(
         self,
         rules: Iterable[Rule],
         answers: Mapping[str, Answer],
         error: Callable[[Refusal], Response],
-        before: Callable[[Request], None],
+        before: Callable[[Request], object],
+        after: Callable[[Request, Response], object] = lambda *_: None,
     ) -> None:
         self._map = Map(list(rules), strict_slashes=False, redirect_defaults=False)
         self._answers = answers
         self._error = error
-        self._before = before
+        self._before, self._after = before, after
         self._http: HttpServer | None = None
 
     def start(self, system: str, faults: Faults, port: int) -> str:
@@ -53,7 +55,10 @@ class Server:
     @property
     def _app(self) -> Wsgi:
         def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-            return self._respond(Request(environ))(environ, start)
+            request = Request(environ)
+            response = self._respond(request)
+            self._after(request, response)
+            return response(environ, start)
 
         return app
 
@@ -66,7 +71,7 @@ class Server:
         except Refusal as refusal:
             return self._error(refusal)
         except HTTPException as e:
-            return self._error(Refusal(e.code or 500, str(e.description)))
+            return self._error(Refusal(e.code or 500, e.name))
 
 
 def call_name(environ: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reconciler.proof.authorise import Forge, authorise
 from reconciler.repository.load import load
-from reconciler.sandbox.github.state import Refusal
+from reconciler.sandbox.rest import Refusal
 from tests.proof.town import CHANGES, PEOPLE, RULES, Town, asks
 
 TWO = RULES.replace("count: 1", "count: 2")

@@ -13,7 +13,8 @@ import requests
 from reconciler.sandbox.bare import GitRefused
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.github import LocalGithub
-from reconciler.sandbox.github.state import ForcePush, Refusal
+from reconciler.sandbox.github.state import ForcePush
+from reconciler.sandbox.rest import Refusal
 from tests.forge.github.described import RecordedGithub, check
 
 FILE = "grants/alice.yaml"

@@ -8,7 +8,8 @@ from typing import Any
 from reconciler.errors import InputError
 from reconciler.sandbox.bare import GitRefused
 from reconciler.sandbox.github.hub import Hub
-from reconciler.sandbox.github.state import Pull, Refusal
+from reconciler.sandbox.github.state import Pull
+from reconciler.sandbox.rest import Refusal
 
 METHODS = ("merge", "squash", "rebase")
 _UNMERGEABLE = 405
@@ -37,7 +38,7 @@ def did(hub: Hub, asked: Mapping[str, str]) -> list[dict[str, Any]]:
             case other:
                 raise InputError(f"{other!r} is nothing that is done to a pull request")
     except Refusal as e:
-        what = e.detail or e.message
+        what = str(e.detail or e.message)
         if number and e.status == _UNMERGEABLE:
             what += _why_unmergeable(hub.pulls[number])
         raise InputError(f"the local GitHub says no: {what}") from e

@@ -19,13 +19,14 @@ from reconciler.sandbox.github.state import (
     Dismissal,
     ForcePush,
     Pull,
-    Refusal,
     Review,
     Settings,
     Status,
     User,
+    invalid,
 )
 from reconciler.sandbox.local import PEOPLE
+from reconciler.sandbox.rest import Refusal
 
 BOT = "reconciler"  # whose token the reconciler is given
 ACTIONS = "github-actions"
@@ -169,11 +170,9 @@ class Hub:
             commits = self.bare.commits(self.bare.tip(base), head) if head else ()
             same = (p for p in self.pulls.values() if (p.branch, p.base) == (branch, base))
             if any(p.state == "OPEN" for p in same):
-                raise Refusal(
-                    422, "Validation Failed", f"A pull request already exists for acme:{branch}."
-                )
+                raise invalid(f"A pull request already exists for acme:{branch}.")
             if not commits:
-                raise Refusal(422, "Validation Failed", f"No commits between {base} and {branch}")
+                raise invalid(f"No commits between {base} and {branch}")
             pull = Pull(
                 self.count(), title, body, self.users[login], base, branch, head, self.now()
             )
@@ -202,7 +201,8 @@ class Hub:
             pull, author = self.pull(number), self.users[login]
             if author is pull.author and state != "COMMENTED":
                 verb = "approve" if state == "APPROVED" else "request changes on"
-                raise Refusal(422, "Unprocessable Entity", f"Can not {verb} your own pull request")
+                what = f"Can not {verb} your own pull request"
+                raise Refusal(422, "Unprocessable Entity", detail=what)
             review = Review(self.count(), author, state, commit or pull.head, self.now())
             pull.reviews.append(review)
             return review.id
@@ -214,7 +214,7 @@ class Hub:
             if review is None:
                 raise Refusal(404, "Not Found")
             if review.state not in ("APPROVED", "CHANGES_REQUESTED"):
-                raise Refusal(422, "Validation Failed", "Can not dismiss a comment review")
+                raise invalid("Can not dismiss a comment review")
             self._dismiss(pull, review)
 
     def _dismiss(self, pull: Pull, review: Review) -> None:
@@ -272,7 +272,7 @@ class Hub:
     def status(self, login: str, commit: str, state: str, context: str, description: str) -> Status:
         with self.lock:
             if self.bare.kind(commit) != "commit":
-                raise Refusal(422, "Validation Failed", f"No commit found for SHA: {commit}")
+                raise invalid(f"No commit found for SHA: {commit}")
             who = self.users[login]
             status = Status(self.count(), commit, state, context, description, who, self.now())
             self.statuses.append(status)

@@ -9,21 +9,37 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.github import wire
 from reconciler.sandbox.github.graph import Graph
 from reconciler.sandbox.github.hub import BOT, MAIN, Hub
-from reconciler.sandbox.github.state import NAME, OWNER, Pull, Refusal
-from reconciler.sandbox.http import HttpServer, with_faults
+from reconciler.sandbox.github.state import NAME, OWNER, Pull, invalid
 from reconciler.sandbox.local import Row, Served
-from reconciler.sandbox.rest import as_json, call_name, empty_wanted, number
+from reconciler.sandbox.rest import Answer, Refusal, Server, as_json, empty_wanted, number
 
 _REPOSITORY = f"/repos/{OWNER}/{NAME}"
 _DOCS = "https://docs.github.com/rest"
+_PATHS = {
+    "graphql": ("/graphql", ("POST",)),
+    "user": ("/user/<int:account>", ("GET",)),
+    "pulls": (f"{_REPOSITORY}/pulls", ("GET", "POST")),
+    "one": (f"{_REPOSITORY}/pulls/<int:n>", ("GET",)),
+    "reviews": (f"{_REPOSITORY}/pulls/<int:n>/reviews", ("GET", "POST")),
+    "dismissals": (f"{_REPOSITORY}/pulls/<int:n>/reviews/<int:review>/dismissals", ("PUT",)),
+    "merging": (f"{_REPOSITORY}/pulls/<int:n>/merge", ("PUT",)),
+    "asking": (f"{_REPOSITORY}/pulls/<int:n>/requested_reviewers", ("POST",)),
+    "comments": (f"{_REPOSITORY}/issues/<int:n>/comments", ("GET", "POST")),
+    "one_comment": (f"{_REPOSITORY}/issues/comments/<int:comment>", ("PATCH",)),
+    "statuses": (f"{_REPOSITORY}/statuses/<sha>", ("POST",)),
+    "protection": (f"{_REPOSITORY}/branches/<branch>/protection", ("GET",)),
+    "rules": (f"{_REPOSITORY}/rules/branches/<branch>", ("GET",)),
+    "ruleset": (f"{_REPOSITORY}/rulesets/<int:ruleset>", ("GET",)),
+    "workflow": (f"{_REPOSITORY}/actions/permissions/workflow", ("GET",)),
+    "codeowners": (f"{_REPOSITORY}/codeowners/errors", ("GET",)),
+}
 
 Sent = Mapping[str, Any]
 
@@ -40,8 +56,8 @@ class LocalGithub(Hub):
         super().__init__(**({"clock": clock} if clock else {}))
         self.graph = Graph(self)
         self._work_tree = work_tree
-        self._http: HttpServer | None = None
-        self._map = Map(list(_rules()))
+        answers = {endpoint: self._answer(endpoint) for endpoint in _PATHS}
+        self._server = Server(_rules(), answers, _error, self._signed_in, self.answered)
 
     def start(self, faults: Faults, home: Path, port: int = 0) -> Served:
         path = home / "github.git"
@@ -49,40 +65,33 @@ class LocalGithub(Hub):
             self.seed(path, self._work_tree)
         else:
             self.create(path)
-        self._http = HttpServer(with_faults(self._app, self.name, faults, call_name), port)
         return Served(
             settings={
                 "kind": "github",
                 "repository": f"{OWNER}/{NAME}",
                 "branch": MAIN,
-                "url": self._http.start(),
+                "url": self._server.start(self.name, faults, port),
             },
             env={"GITHUB_TOKEN": self.users[BOT].token},
         )
 
     def stop(self) -> None:
-        if self._http:
-            self._http.stop()
-            self._http = None
+        self._server.stop()
 
     def rows(self) -> tuple[Row, ...]:
         return ()  # it hosts the access repository, and gives nobody access to anything
 
-    def _app(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        return self._respond(Request(environ))(environ, start)
+    def answered(self, request: Request, response: Response) -> None:
+        """For who wants to hear what is said here."""
 
-    def _respond(self, request: Request) -> Response:
-        request.get_data()  # a body left unread would spoil the connection
-        try:
-            login = self._signed_in(request)
-            endpoint, values = self._map.bind_to_environ(request.environ).match()
+    def _answer(self, endpoint: str) -> Answer:
+        does: Callable[..., Response] = getattr(self, f"_{endpoint}")
+
+        def answer(request: Request, **values: Any) -> Response:
             with self.lock:
-                answer: Response = getattr(self, f"_{endpoint}")(request, login, **values)
-                return answer
-        except Refusal as e:
-            return _refused(e)
-        except HTTPException as e:
-            return _refused(Refusal(e.code or 500, "Not Found" if e.code == 404 else e.name))
+                return does(request, self._signed_in(request), **values)
+
+        return answer
 
     def _signed_in(self, request: Request) -> str:
         token = request.headers.get("Authorization", "").partition(" ")[2]
@@ -126,7 +135,8 @@ class LocalGithub(Hub):
             }
             state = word.get(str(sent.get("event")), "")
             if not state:
-                raise Refusal(422, "Unprocessable Entity", "event is not one of those there are")
+                what = "event is not one of those there are"
+                raise Refusal(422, "Unprocessable Entity", detail=what)
             self.review(login, n, state, str(sent.get("commit_id") or ""))
             return as_json(wire.review(pull.reviews[-1], n))
         return self._page(request, [wire.review(review, n) for review in pull.reviews])
@@ -165,7 +175,7 @@ class LocalGithub(Hub):
         sent = _sent(request)
         text = str(sent.get("description") or "")
         if len(text) > 140:
-            raise Refusal(422, "Validation Failed", "description is too long (maximum is 140)")
+            raise invalid("description is too long (maximum is 140)")
         context = str(sent.get("context", "default"))
         made = self.status(login, sha, str(sent["state"]), context, text)
         return as_json(wire.status(made), 201)
@@ -237,26 +247,8 @@ class LocalGithub(Hub):
 
 
 def _rules() -> Iterable[Rule]:
-    under = {
-        "pulls": ("/pulls", ("GET", "POST")),
-        "one": ("/pulls/<int:n>", ("GET",)),
-        "reviews": ("/pulls/<int:n>/reviews", ("GET", "POST")),
-        "dismissals": ("/pulls/<int:n>/reviews/<int:review>/dismissals", ("PUT",)),
-        "merging": ("/pulls/<int:n>/merge", ("PUT",)),
-        "asking": ("/pulls/<int:n>/requested_reviewers", ("POST",)),
-        "comments": ("/issues/<int:n>/comments", ("GET", "POST")),
-        "one_comment": ("/issues/comments/<int:comment>", ("PATCH",)),
-        "statuses": ("/statuses/<sha>", ("POST",)),
-        "protection": ("/branches/<branch>/protection", ("GET",)),
-        "rules": ("/rules/branches/<branch>", ("GET",)),
-        "ruleset": ("/rulesets/<int:ruleset>", ("GET",)),
-        "workflow": ("/actions/permissions/workflow", ("GET",)),
-        "codeowners": ("/codeowners/errors", ("GET",)),
-    }
-    yield Rule("/graphql", endpoint="graphql", methods=["POST"])
-    yield Rule("/user/<int:account>", endpoint="user", methods=["GET"])
-    for endpoint, (path, methods) in under.items():
-        yield Rule(_REPOSITORY + path, endpoint=endpoint, methods=list(methods))
+    for endpoint, (path, methods) in _PATHS.items():
+        yield Rule(path, endpoint=endpoint, methods=methods, strict_slashes=True)
 
 
 def _sent(request: Request) -> Sent:
@@ -269,11 +261,11 @@ def _sent(request: Request) -> Sent:
 def _body(request: Request) -> str:
     text = str(_sent(request).get("body", ""))
     if len(text) > 65_536:
-        raise Refusal(422, "Validation Failed", "body is too long (maximum is 65536 characters)")
+        raise invalid("body is too long (maximum is 65536 characters)")
     return text
 
 
-def _refused(refusal: Refusal) -> Response:
+def _error(refusal: Refusal) -> Response:
     body: dict[str, Any] = {"message": refusal.message, "documentation_url": _DOCS}
     if refusal.detail and refusal.message == "Validation Failed":
         body["errors"] = [{"resource": "PullRequest", "code": "custom", "message": refusal.detail}]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from reconciler.sandbox.bare import Bare, GitRefused
-from reconciler.sandbox.github.state import GITHUB, OWNER, Pull, Refusal, User
+from reconciler.sandbox.github.state import GITHUB, OWNER, Pull, User, invalid
+from reconciler.sandbox.rest import Refusal
 
 
 def merged(bare: Bare, pull: Pull, by: User, method: str, at: datetime) -> tuple[str, ...]:
@@ -21,7 +22,7 @@ def merged(bare: Bare, pull: Pull, by: User, method: str, at: datetime) -> tuple
                 return _rebase(bare, pull, by, base, at)
     except GitRefused as e:
         raise Refusal(405, "Pull Request is not mergeable") from e
-    raise Refusal(422, "Validation Failed", f"{method} is no merge method")
+    raise invalid(f"{method} is no merge method")
 
 
 def _merge(bare: Bare, pull: Pull, by: User, base: str, at: datetime) -> str:

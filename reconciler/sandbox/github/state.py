@@ -1,4 +1,5 @@
-"""What the local GitHub remembers beside git: accounts, pull requests, reviews, settings. No HTTP."""
+"""What the local GitHub remembers beside git: accounts, pull requests, reviews, settings.
+Never speaks HTTP itself."""
 
 from __future__ import annotations
 
@@ -7,18 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.sandbox.bare import Ident
+from reconciler.sandbox.rest import Refusal
 
 OWNER, NAME = "acme", "access"
 WEB_FLOW = "web-flow"  # whom GitHub names as the committer of what is made in the browser
 GITHUB = Ident("GitHub", "noreply@github.com")
 
 
-class Refusal(Exception):
-    """An answer of no: an HTTP status and what GitHub would say."""
-
-    def __init__(self, status: int, message: str, detail: str = "") -> None:
-        super().__init__(message)
-        self.status, self.message, self.detail = status, message, detail
+def invalid(detail: str) -> Refusal:
+    """What GitHub says of a request that it understood and will not do."""
+    return Refusal(422, "Validation Failed", detail=detail)
 
 
 @dataclass

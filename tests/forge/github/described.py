@@ -40,8 +40,7 @@ class RecordedGithub(LocalGithub):
 
     exchanges: list[Exchange]
 
-    def _respond(self, request: Request) -> Response:
-        response = super()._respond(request)
+    def answered(self, request: Request, response: Response) -> None:
         sent = json.loads(request.get_data() or b"null")
         self.exchanges.append(
             Exchange(
@@ -53,7 +52,6 @@ class RecordedGithub(LocalGithub):
                 json.loads(response.get_data()),
             )
         )
-        return response
 
 
 @cache
