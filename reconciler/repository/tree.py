@@ -96,19 +96,39 @@ def build(text: str, path: str) -> Tree:
     except MarkedYAMLError as e:
         builder.syntax(e)
     except YAMLError as e:
-        builder.refuse(None, f"not YAML: {str(e).splitlines()[0]}", "mend the file", "yaml-syntax")
-        builder.sound = False
+        builder.lose(None, f"not YAML: {str(e).splitlines()[0]}", "mend the file", "yaml-syntax")
     spots = builder.top_spots
     root: Spot = spots[0] if spots else (None, None, None)
     data = builder.top[0] if builder.top else None
     if data in (None, "") and not builder.problems:
-        builder.refuse(None, "the file is empty", "fill it in, or delete it", "empty-file")
-        builder.sound = False
+        builder.lose(None, "the file is empty", "fill it in, or delete it", "empty-file")
     return Tree(path, data, root, tuple(builder.problems), builder.sound)
 
 
 def _index(key: object, within: object) -> bool:
     return isinstance(within, list) and isinstance(key, int) and key < len(within)
+
+
+class _Open:
+    """A container that is being filled. `key` is None in a list; in a mapping _EXPECTED, _LOST or
+    the text that waits for its value."""
+
+    __slots__ = ("key", "key_mark", "spots", "values")
+
+    def __init__(self, values: Any, spots: Any, key: Any) -> None:
+        self.values, self.spots, self.key = values, spots, key
+        self.key_mark: Any = None
+
+    def put(self, value: Any, mark: Any, within: Any) -> None:
+        key = self.key
+        if key is None:
+            self.values.append(value)
+            self.spots.append((None, mark, within))
+            return
+        if key is not _LOST:
+            self.values[key] = value
+            self.spots[key] = (self.key_mark, mark, within)
+        self.key = _EXPECTED
 
 
 class _Builder:
@@ -120,14 +140,10 @@ class _Builder:
         self.top_spots: list[Spot] = []
 
     def run(self, parser: Any) -> None:
-        """One pass over the events. The state is the open container, its spots, the key that
-        waits for a value; the stack holds the same for every container around it."""
+        """One pass over the events, without recursion: `around` is what `here` lies in."""
         get = parser.get_event
-        container: Any = self.top
-        spots: Any = self.top_spots
-        key: Any = None  # None in a list; in a mapping _EXPECTED, _LOST or a text
-        key_mark: Any = None
-        stack: list[tuple[Any, Any, Any]] = []
+        here = _Open(self.top, self.top_spots, None)
+        around: list[_Open] = []
         while True:
             event = get()
             kind = event.__class__
@@ -139,7 +155,7 @@ class _Builder:
             elif kind is SequenceStartEvent:
                 value, within = [], []
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
-                container, spots, key = stack.pop()
+                here = around.pop()
                 continue
             elif kind is StreamEndEvent or not self.marker(event, kind):
                 return
@@ -150,44 +166,31 @@ class _Builder:
             mark = event.start_mark
             if kind is not AliasEvent and (event.anchor is not None or event.tag is not None):
                 self.decorated(event, mark)
-            if key is _EXPECTED:
-                if within is None:
-                    key, key_mark = self.key(value, event, container, spots), mark
-                    continue
-                self.refuse(mark, "a key that is not text", "write `key: value`", "yaml-key")
-                self.sound = False
-                stack.append((container, spots, _LOST))
+            if here.key is _EXPECTED:
+                here.key, here.key_mark = self.key(value, within, event, here), mark
             else:
-                if key is None:
-                    container.append(value)
-                    spots.append((None, mark, within))
-                else:
-                    if key is not _LOST:
-                        container[key] = value
-                        spots[key] = (key_mark, mark, within)
-                    key = _EXPECTED
-                if within is None:
-                    continue
-                stack.append((container, spots, key))
-            if len(stack) > DEEPEST:
-                what = f"nested deeper than {DEEPEST} levels"
-                self.refuse(mark, what, "write it flatter", "yaml-depth")
-                self.sound = False
-                return
-            container, spots = value, within
-            key = _EXPECTED if kind is MappingStartEvent else None
+                here.put(value, mark, within)
+            if within is not None:
+                around.append(here)
+                here = _Open(value, within, _EXPECTED if kind is MappingStartEvent else None)
+                if len(around) > DEEPEST:
+                    what = f"nested deeper than {DEEPEST} levels"
+                    self.lose(mark, what, "write it flatter", "yaml-depth")
+                    return
 
-    def key(self, value: str, event: Any, container: Any, spots: Any) -> Any:
+    def key(self, value: Any, within: Any, event: Any, here: _Open) -> Any:
         mark = event.start_mark
         if event.__class__ is AliasEvent:
             return _LOST
+        if within is not None:
+            self.lose(mark, "a key that is not text", "write `key: value`", "yaml-key")
+            return _LOST
         if value == "<<" and not event.style:
             what = "a merge key `<<`: what it brings in is written elsewhere"
-            self.refuse(mark, what, "write the keys out", "yaml-merge")
-            self.sound = False
+            self.lose(mark, what, "write the keys out", "yaml-merge")
             return _LOST
-        if value in container:
-            first = spots[value][0].line + 1
+        if value in here.values:
+            first = here.spots[value][0].line + 1
             what = f"`{shown(value)}` is already set on line {first}"
             self.refuse(mark, what, "keep one of them", "duplicate-key")
             return _LOST
@@ -206,8 +209,7 @@ class _Builder:
                 self.refuse(event.start_mark, what, "remove it", "yaml-directive")
         elif kind is AliasEvent:
             what = f"an alias, *{shown(event.anchor)}: what it stands for is written elsewhere"
-            self.refuse(event.start_mark, what, "write the value out", "yaml-alias")
-            self.sound = False
+            self.lose(event.start_mark, what, "write the value out", "yaml-alias")
         else:
             assert kind in (StreamStartEvent, DocumentEndEvent)
         return True
@@ -230,12 +232,16 @@ class _Builder:
         past_the_end = mark is not None and mark.line >= self.lines
         if error.context_mark and (past_the_end or "end of stream" in said):
             mark = error.context_mark  # where the quote or bracket opens, not where the file ends
-        self.refuse(mark, f"not YAML: {said}{context}", fix, "yaml-syntax")
-        self.sound = False
+        self.lose(mark, f"not YAML: {said}{context}", fix, "yaml-syntax")
 
     def indented_by_tab(self, line: int) -> bool:
         there = self.text.split("\n")[line : line + 1]
         return any("\t" in one[: len(one) - len(one.lstrip())] for one in there)
+
+    def lose(self, mark: Any, what: str, fix: str, rule: str) -> None:
+        """Refuse what is missing from the data then."""
+        self.refuse(mark, what, fix, rule)
+        self.sound = False
 
     def refuse(self, mark: Any, what: str, fix: str, rule: str) -> None:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
