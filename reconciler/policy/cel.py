@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from reconciler.policy import costs
 from reconciler.policy.case import Case, ResourceFacts, SubjectFacts
 from reconciler.policy.words import listed
 
@@ -120,6 +121,8 @@ def _compiled(text: str) -> Any:
     if program.return_type() != world.truth:
         kind = program.return_type().name().lower()
         raise _Refused(f"it gives {kind}, and must give true or false", 1)
+    if why := costs.excess(program.serialize()):
+        raise _Refused(why, 1)
     return program
 
 
