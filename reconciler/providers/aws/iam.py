@@ -31,6 +31,14 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Managed:
+    """A managed policy that is attached to somebody. A customer's may have the name of one of AWS."""
+
+    name: str
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """A user or a role: `ref` is "user/NAME" or "role/NAME" as AWS spells it."""
 
@@ -38,19 +46,28 @@ class Identity:
     arn: str
     policies: tuple[Policy, ...]
     groups: tuple[str, ...] = ()
+    attached: tuple[Managed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    arn: str
+    policies: tuple[Policy, ...] = ()
+    attached: tuple[Managed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     identities: tuple[Identity, ...]
-    groups: tuple[str, ...]
+    groups: tuple[Group, ...]
 
     def identity(self, ref: str) -> Identity | None:
         """IAM does not distinguish case in names."""
         return next((i for i in self.identities if i.ref.casefold() == ref.casefold()), None)
 
-    def group(self, name: str) -> str | None:
-        return next((g for g in self.groups if g.casefold() == name.casefold()), None)
+    def group(self, name: str) -> Group | None:
+        return next((g for g in self.groups if g.name.casefold() == name.casefold()), None)
 
 
 class AccountReader:
@@ -88,7 +105,7 @@ class AccountReader:
                 )
             )
             identities = [i for page in found for i in _identities(page)]
-            groups = [g["GroupName"] for page in found for g in member(page, "GroupDetailList")]
+            groups = [g for page in found for g in _groups(page)]
         if not identities:
             # The role that read this is itself one of them.
             raise ProviderError(
@@ -101,11 +118,24 @@ def _identities(page: dict[str, Any]) -> Iterator[Identity]:
     for user in member(page, "UserDetailList"):
         policies = _policies(user.get("UserPolicyList", ()))
         groups = tuple(user.get("GroupList", ()))
-        yield Identity(f"user/{user['UserName']}", user["Arn"], policies, groups)
+        attached = _attached(user)
+        yield Identity(f"user/{user['UserName']}", user["Arn"], policies, groups, attached)
     for role in member(page, "RoleDetailList"):
         policies = _policies(role.get("RolePolicyList", ()))
-        yield Identity(f"role/{role['RoleName']}", role["Arn"], policies)
+        attached = _attached(role)
+        yield Identity(f"role/{role['RoleName']}", role["Arn"], policies, attached=attached)
+
+
+def _groups(page: dict[str, Any]) -> Iterator[Group]:
+    for group in member(page, "GroupDetailList"):
+        policies = _policies(group.get("GroupPolicyList", ()))
+        yield Group(group["GroupName"], group["Arn"], policies, _attached(group))
 
 
 def _policies(listed: Any) -> tuple[Policy, ...]:
     return tuple(Policy(p["PolicyName"], *live(p["PolicyDocument"])) for p in listed)
+
+
+def _attached(found: dict[str, Any]) -> tuple[Managed, ...]:
+    listed = found.get("AttachedManagedPolicies", ())
+    return tuple(Managed(p["PolicyName"], p["PolicyArn"]) for p in listed)

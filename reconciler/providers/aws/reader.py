@@ -16,6 +16,7 @@ from reconciler.model import (
 )
 from reconciler.providers.aws.iam import AccountReader, Identity, marked
 from reconciler.providers.aws.identity_center import IdentityCenter, is_id
+from reconciler.providers.aws.indirect import OtherWays
 from reconciler.providers.aws.kinds import ASSIGNMENT, IAM_GROUP, MEMBER, MEMBERSHIP, POLICY
 from reconciler.providers.aws.session import Clients, explained, member
 from reconciler.providers.aws.settings import Settings
@@ -30,6 +31,7 @@ class AwsReader:
         self._clients = clients
         self._center = IdentityCenter(system, settings, clients)
         self._accounts = AccountReader(system, clients)
+        self._other_ways = OtherWays(system, clients, self._center, self._accounts)
 
     def canonical(self, entitlement: Entitlement) -> Entitlement:
         match entitlement.kind:
@@ -39,12 +41,12 @@ class AwsReader:
                 return replace(entitlement, resource=self._center.group(entitlement.resource).name)
             case "iam_group":
                 account = entitlement.resource
-                name = self._accounts.names(account).group(entitlement.role)
-                if name is None:
+                group = self._accounts.names(account).group(entitlement.role)
+                if group is None:
                     problem = "there is no such group; write the name of one"
                     action = f"find IAM group {entitlement.role!r} in account {account}"
                     raise NotFound(self._system, action, problem)
-                return replace(entitlement, role=name)
+                return replace(entitlement, role=group.name)
         return entitlement
 
     def principal(self, subject: Subject, entitlement: Entitlement, account: str) -> Principal:
@@ -177,6 +179,9 @@ class AwsReader:
                     until=policy.until,
                     handle=policy.name,
                 )
+
+    def indirect(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
+        return self._other_ways.of(principal, entitlement)
 
     def own(self) -> frozenset[str]:
         """Who we are, and the roles that we take in each account that we know."""

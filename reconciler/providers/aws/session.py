@@ -89,10 +89,7 @@ def explained(system: str, action: str) -> Iterator[None]:
 
 def _mend(error: Exception) -> str:
     """What to do where it is about credentials or permissions."""
-    status: object = None
-    if isinstance(error, ClientError):
-        answered = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        status = _STATUS.get(code(error), answered)
+    status = _status(error) if isinstance(error, ClientError) else None
     if status == 401 or isinstance(error, _SIGNED_OUT):
         return "; sign in (aws sso login), see docs/providers/aws.md"
     if status == 403:
@@ -101,6 +98,15 @@ def _mend(error: Exception) -> str:
             " see docs/providers/aws.md"
         )
     return ""
+
+
+def _status(error: ClientError) -> object:
+    answered = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return _STATUS.get(code(error), answered)
+
+
+def is_denied(error: ClientError) -> bool:
+    return _status(error) == 403
 
 
 def code(error: ClientError) -> str:

@@ -71,6 +71,7 @@ class Assignments:
             "sso-admin.CreatePermissionSet": self._create_permission_set,
             "sso-admin.DeletePermissionSet": self._delete_permission_set,
             "sso-admin.ListPermissionSets": self._list_permission_sets,
+            "sso-admin.ListPermissionSetsProvisionedToAccount": self._list_provisioned,
             "sso-admin.CreateAccountAssignment": self._create,
             "sso-admin.DeleteAccountAssignment": self._delete,
             "sso-admin.DescribeAccountAssignmentCreationStatus": self._creation_status,
@@ -137,6 +138,15 @@ class Assignments:
         self._check_instance(request)
         arns = [s.permission_set_arn for s in self._backend.permission_sets]
         return self._paged("PermissionSets", arns, request)
+
+    def _list_provisioned(self, request: Request, _: Forward) -> Mapping[str, Any]:
+        """A set is provisioned to an account where it is assigned there."""
+        self._check_instance(request)
+        account = request.parameters["AccountId"]
+        if account not in self._accounts:
+            raise Refused("ResourceNotFoundException", f"Account not found: {account}")
+        arns = dict.fromkeys(r.permission_set for r in self.rows() if r.account == account)
+        return self._paged("PermissionSets", list(arns), request)
 
     def _create(self, request: Request, _: Forward) -> Mapping[str, Any]:
         row = self._row(request)

@@ -46,6 +46,7 @@ class IdentityStore:
             "identitystore.GetGroupId": self._get_group_id,
             "identitystore.DescribeGroup": self._describe_group,
             "identitystore.ListGroupMemberships": self._list_memberships,
+            "identitystore.ListGroupMembershipsForMember": self._list_for_member,
             "identitystore.CreateGroupMembership": self._create_membership,
             "identitystore.GetGroupMembershipId": self._get_membership_id,
             "identitystore.DeleteGroupMembership": self._delete_membership,
@@ -156,6 +157,16 @@ class IdentityStore:
     def _list_memberships(self, request: Request, _: Forward) -> Mapping[str, Any]:
         group_id = self._known_group(request)
         rows = [m for m in self.data.group_memberships.values() if m["GroupId"] == group_id]
+        page, token = page_of(rows, request.parameters, self._page)
+        return {"GroupMemberships": page, **({"NextToken": token} if token else {})}
+
+    def _list_for_member(self, request: Request, _: Forward) -> Mapping[str, Any]:
+        self._check_store(request)
+        user_id = request.parameters["MemberId"]["UserId"]
+        if user_id not in self.data.users:
+            raise self._missing("USER")
+        memberships = self.data.group_memberships.values()
+        rows = [m for m in memberships if m["MemberId"]["UserId"] == user_id]
         page, token = page_of(rows, request.parameters, self._page)
         return {"GroupMemberships": page, **({"NextToken": token} if token else {})}
 

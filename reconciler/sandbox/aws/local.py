@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from reconciler.sandbox.aws.application import Application
 from reconciler.sandbox.aws.iam import Iam
 from reconciler.sandbox.aws.identity_center import Assignments
+from reconciler.sandbox.aws.identity_center import Row as Assigned
 from reconciler.sandbox.aws.identity_store import IdentityStore
 from reconciler.sandbox.aws.policies import end_of
 from reconciler.sandbox.aws.wire import Operation, call_name, worded
@@ -87,6 +88,10 @@ class AwsLocal:
             self.identity_store.add_group(group, tuple(ids[m] for m in members))
         for name in PERMISSION_SETS:
             self.assignments.permission_set(name)
+        admins = self.identity_store.group("platform-admins")
+        for account in ACCOUNTS.values():
+            arn = self.assignments.permission_set("AdministratorAccess")
+            self.assignments.put(Assigned(account, arn, "GROUP", admins))
         logins = [p.login for p in PEOPLE]
         roles = [RECONCILER_ROLE, "deploy"]
         self.iam.make_account(ACCOUNTS["payments"], [*logins, *SERVICES], roles)
