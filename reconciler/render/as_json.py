@@ -11,6 +11,7 @@ from reconciler.model import (
     AlreadyHeld,
     Assignment,
     Change,
+    Entitlement,
     Foreign,
     Held,
     OpenReview,
@@ -82,13 +83,13 @@ def dumped(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2)
 
 
+def entitlement(of: Entitlement) -> dict[str, str]:
+    return {"system": of.system, "kind": of.kind, "resource": of.resource, "role": of.role}
+
+
 def assignment(of: Assignment) -> dict[str, Any]:
-    entitlement = of.entitlement
     return {
-        "system": entitlement.system,
-        "kind": entitlement.kind,
-        "resource": entitlement.resource,
-        "role": entitlement.role,
+        **entitlement(of.entitlement),
         "principal": of.principal.id,
         "principal_name": of.principal.name,
     }

@@ -11,7 +11,7 @@ from rich.console import Console
 from reconciler.model import Window
 from reconciler.model.checked import AccessChange, Answer, Checked, Ruled, Step
 from reconciler.render import as_markdown
-from reconciler.render.as_json import dumped, instant
+from reconciler.render.as_json import dumped, entitlement, instant
 from reconciler.render.as_markdown import cell
 from reconciler.render.as_text import narrow, safe, stacked, table
 from reconciler.render.checked_words import (
@@ -148,16 +148,13 @@ def as_json(checked: Checked) -> str:
 
 
 def _change(change: AccessChange) -> dict[str, Any]:
-    entitlement, gained = change.entitlement, change.gained
+    gained = change.gained
     return {
         "step": change.step.value,
         "subject": change.subject,
         "group": change.ref or None,
         "account": change.account or None,
-        "system": entitlement.system,
-        "kind": entitlement.kind,
-        "resource": entitlement.resource,
-        "role": entitlement.role,
+        **entitlement(change.entitlement),
         "before": [_window(window) for window in change.before],
         "after": [_window(window) for window in change.after],
         "gained_seconds": None if gained is None else int(gained.total_seconds()),

@@ -110,14 +110,10 @@ def document(told: Told) -> str:
 
 
 def _spell(turn: Turn, spell: Spell) -> dict[str, Any]:
-    e = spell.entitlement
     return {
         "turn": turn.value,
         "subject": spell.subject,
-        "system": e.system,
-        "kind": e.kind,
-        "resource": e.resource,
-        "role": e.role,
+        **as_json.entitlement(spell.entitlement),
         "account": spell.account or None,
         "start": as_json.instant(spell.start),
         "end": as_json.instant(spell.end),

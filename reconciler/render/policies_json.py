@@ -10,7 +10,7 @@ from reconciler.model import Finding
 from reconciler.policy.coverage import Coverage
 from reconciler.policy.examine import Examined
 from reconciler.policy.explanation import Explained, Explanation, Weighed
-from reconciler.render.as_json import dumped, instant
+from reconciler.render.as_json import dumped, entitlement, instant
 
 
 def tests(examined: Iterable[tuple[str, Examined]]) -> str:
@@ -52,13 +52,9 @@ def explanation(found: Explanation) -> str:
 
 def _explained(one: Explained) -> dict[str, Any]:
     case, ruling, judgement = one.case, one.ruling, one.judgement
-    of = case.entitlement
     return {
         "subject": case.subject.id,
-        "system": of.system,
-        "kind": of.kind,
-        "resource": of.resource,
-        "role": of.role,
+        **entitlement(case.entitlement),
         "bundle": case.bundle or None,
         "start": instant(case.window.start),
         "until": instant(case.window.end),
