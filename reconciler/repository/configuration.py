@@ -81,13 +81,7 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
     systems = tuple(
         _configured(name, data["systems"][name], tree, grammar, problems) for name in known
     )
-    try:
-        lookback = length(data["lookback"]) if "lookback" in data else LOOKBACK
-    except (ValueError, TypeError) as e:
-        lookback = LOOKBACK
-        if not problems:
-            what = f"`lookback` is `{data['lookback']}`: {e}"
-            problems.append(Problem(tree.position(("lookback",)), what, "write `30d`", "time"))
+    lookback = _lookback(data, tree, problems)
     ledger = _ledger(data.get("ledger"), tree, problems)
     if problems:
         return None, grammar, problems
@@ -96,6 +90,17 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
     forge, pulls = _forge(data.get("forge", {})), _pulls(data.get("check", {}))
     found_all = Configuration(systems, limits, protected, lookback, forge, pulls, ledger)
     return found_all, grammar, []
+
+
+def _lookback(data: Mapping[str, Any], tree: Tree, problems: list[Problem]) -> timedelta:
+    """Never fails: where the schema has not accepted it, that is a problem already."""
+    try:
+        return length(data["lookback"]) if "lookback" in data else LOOKBACK
+    except (ValueError, TypeError) as e:
+        if not problems:
+            what = f"`lookback` is `{data['lookback']}`: {e}"
+            problems.append(Problem(tree.position(("lookback",)), what, "write `30d`", "time"))
+        return LOOKBACK
 
 
 def _forge(fields: Mapping[str, Any]) -> ForgeSettings:

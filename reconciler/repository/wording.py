@@ -5,21 +5,16 @@ Imported only when a file fails: `jsonschema` takes longer to load than most run
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-from jsonschema import (  # type: ignore[import-untyped]
-    Draft202012Validator,
-    ValidationError,
-)
-from jsonschema.validators import extend  # type: ignore[import-untyped]
+from jsonschema import ValidationError  # type: ignore[import-untyped]
 
 from reconciler.errors import Problem
 from reconciler.repository.characters import name_of
+from reconciler.repository.exact import Exact
 from reconciler.repository.scalars import resolve
 from reconciler.repository.schemas import Schema
 from reconciler.repository.times import too_long, trouble
@@ -28,7 +23,6 @@ from reconciler.repository.words import did_you_mean, nearest, shown, ticked
 
 Keys = tuple[str | int, ...]
 
-_DOLLAR = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])|\$")  # an escape, a class, or the sign itself
 _COUNTS = {"minItems": "at least", "maxItems": "at most", "minProperties": "at least"}
 _LENGTHS = {"minLength": "at least", "maxLength": "at most"}
 _BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
@@ -40,21 +34,6 @@ _KINDS = {
     "number": "a number",
     "boolean": "`true` or `false`",
 }
-
-
-def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
-    """ECMA-262 as JSON schema asks, and as the fast gate does it: `$` is the very end, and the
-    classes are ASCII. Python's own `$` would let a line break through."""
-    if isinstance(instance, str) and not _compiled(pattern).search(instance):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(_DOLLAR.sub(lambda m: m[1] or r"\Z", pattern), re.ASCII)
-
-
-Exact = extend(Draft202012Validator, {"pattern": _pattern})
 
 
 def problems(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.repository import characters, check, schemas
+from reconciler.repository.exact import Exact
 from reconciler.repository.parse import read
 from reconciler.repository.scalars import cast_of
-from reconciler.repository.wording import Exact
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "access-repository.md"

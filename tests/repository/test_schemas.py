@@ -16,9 +16,10 @@ from jsonschema import Draft202012Validator
 
 from reconciler.providers import PROVIDERS
 from reconciler.repository import editors, schemas, tree
+from reconciler.repository.exact import Exact
 from reconciler.repository.paths import Kind
 from reconciler.repository.scalars import cast_of, resolve
-from reconciler.repository.wording import Exact, problems
+from reconciler.repository.wording import problems
 from tests.repository.build import CATALOG, GRANT, POLICY, POLICY_TEST, REVIEW, parsed
 
 FOLDER = schemas.installed()
