@@ -32,48 +32,16 @@ def log_in(path: str, body: bytes, url: str, now: datetime) -> Answer:
     """The openid configuration, or a token for whoever says that it is the reconciler."""
     found = _DISCOVERY.match(path)
     if found:
-        root = f"{url}/{found[1]}"
-        return Answer(
-            200,
-            {
-                "issuer": f"{root}/v2.0",
-                "authorization_endpoint": f"{root}/oauth2/v2.0/authorize",
-                "token_endpoint": f"{root}/oauth2/v2.0/token",
-                "device_authorization_endpoint": f"{root}/oauth2/v2.0/devicecode",
-                "jwks_uri": f"{root}/discovery/v2.0/keys",
-            },
-        )
+        return _discovery(f"{url}/{found[1]}")
     form = {name: values[-1] for name, values in parse_qs(body.decode()).items()}
     match = _TOKEN.match(path)
     tenant = match[1] if match else ""
     if tenant != seed.TENANT:
-        return Answer(
-            400,
-            {
-                "error": "invalid_request",
-                "error_description": f"AADSTS90002: Tenant '{tenant}' not found.",
-            },
-        )
-    if form.get("client_id") != seed.object_id("app:" + seed.RECONCILER):
-        return Answer(
-            400,
-            {
-                "error": "unauthorized_client",
-                "error_description": "AADSTS700016: Application with identifier "
-                f"'{form.get('client_id')}' was not found in the directory 'acme'.",
-            },
-        )
-    audience = form.get("scope", "").split(" ")[0].removesuffix("/.default")
-    claims = {
-        "aud": audience,
-        "iss": f"{url}/{tenant}/v2.0",
-        "tid": tenant,
-        "appid": form["client_id"],
-        "oid": seed.object_id(seed.RECONCILER),
-        "idtyp": "app",
-        "exp": int((now + _LIFE).timestamp()),
-    }
-    token = f"{_segment({'alg': 'none', 'typ': 'JWT'})}.{_segment(claims)}."
+        return _no("invalid_request", f"AADSTS90002: Tenant '{tenant}' not found.")
+    client = form.get("client_id")
+    if client != seed.object_id("app:" + seed.RECONCILER):
+        what = f"Application with identifier '{client}' was not found in the directory 'acme'."
+        return _no("unauthorized_client", f"AADSTS700016: {what}")
     seconds = int(_LIFE.total_seconds())
     return Answer(
         200,
@@ -81,9 +49,39 @@ def log_in(path: str, body: bytes, url: str, now: datetime) -> Answer:
             "token_type": "Bearer",
             "expires_in": seconds,
             "ext_expires_in": seconds,
-            "access_token": token,
+            "access_token": _token(form, f"{url}/{tenant}/v2.0", now),
         },
     )
+
+
+def _discovery(root: str) -> Answer:
+    return Answer(
+        200,
+        {
+            "issuer": f"{root}/v2.0",
+            "authorization_endpoint": f"{root}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{root}/oauth2/v2.0/token",
+            "device_authorization_endpoint": f"{root}/oauth2/v2.0/devicecode",
+            "jwks_uri": f"{root}/discovery/v2.0/keys",
+        },
+    )
+
+
+def _token(form: Mapping[str, str], issuer: str, now: datetime) -> str:
+    claims = {
+        "aud": form.get("scope", "").split(" ")[0].removesuffix("/.default"),
+        "iss": issuer,
+        "tid": seed.TENANT,
+        "appid": form["client_id"],
+        "oid": seed.object_id(seed.RECONCILER),
+        "idtyp": "app",
+        "exp": int((now + _LIFE).timestamp()),
+    }
+    return f"{_segment({'alg': 'none', 'typ': 'JWT'})}.{_segment(claims)}."
+
+
+def _no(error: str, description: str) -> Answer:
+    return Answer(400, {"error": error, "error_description": description})
 
 
 def caller_of(authorization: str, url: str, now: datetime) -> str:

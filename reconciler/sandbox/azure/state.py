@@ -91,9 +91,6 @@ class State:
 
     # role assignments
 
-    def add_scope(self, scope: str, within: str) -> None:
-        self.parents[scope.lower()] = within.lower()
-
     def assignments(self) -> tuple[RoleAssignment, ...]:
         return tuple(self._assignments.values())
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.sandbox.bare import Bare
+from reconciler.sandbox.github.activity import Activity
 from reconciler.sandbox.github.state import NAME, OWNER, Comment, Pull, Review, Status, User
 
 Shown = dict[str, Any]
@@ -91,21 +92,6 @@ def repository(bot: User) -> Shown:
 
 
 def pull(one: Pull, asked: list[User], bare: Bare, bot: User) -> Shown:
-    api = f"{_API}/pulls/{one.number}"
-    issue = f"{_API}/issues/{one.number}"
-    links = {
-        "url": api,
-        "html_url": f"{_WEB}/pull/{one.number}",
-        "diff_url": f"{_WEB}/pull/{one.number}.diff",
-        "patch_url": f"{_WEB}/pull/{one.number}.patch",
-        "issue_url": issue,
-        "commits_url": f"{api}/commits",
-        "review_comments_url": f"{api}/comments",
-        "review_comment_url": f"{_API}/pulls/comments{{/number}}",
-        "comments_url": f"{issue}/comments",
-        "statuses_url": f"{_API}/statuses/{one.head}",
-    }
-    both = ("commits", "review_comments", "review_comment", "comments", "statuses")
     return {
         "id": one.number,
         "node_id": f"PR_{one.number}",
@@ -128,14 +114,30 @@ def pull(one: Pull, asked: list[User], bare: Bare, bot: User) -> Shown:
         "assignee": None,
         "milestone": None,
         "labels": [],
-        **links,
-        "_links": {
-            "self": {"href": links["url"]},
-            "html": {"href": links["html_url"]},
-            "issue": {"href": issue},
-            **{name: {"href": links[f"{name}_url"]} for name in both},
-        },
+        **_links(one),
     }
+
+
+def _links(one: Pull) -> Shown:
+    """The same addresses twice, as GitHub has them."""
+    api = f"{_API}/pulls/{one.number}"
+    issue = f"{_API}/issues/{one.number}"
+    links = {
+        "url": api,
+        "html_url": f"{_WEB}/pull/{one.number}",
+        "diff_url": f"{_WEB}/pull/{one.number}.diff",
+        "patch_url": f"{_WEB}/pull/{one.number}.patch",
+        "issue_url": issue,
+        "commits_url": f"{api}/commits",
+        "review_comments_url": f"{api}/comments",
+        "review_comment_url": f"{_API}/pulls/comments{{/number}}",
+        "comments_url": f"{issue}/comments",
+        "statuses_url": f"{_API}/statuses/{one.head}",
+    }
+    both = ("commits", "review_comments", "review_comment", "comments", "statuses")
+    named = {"self": links["url"], "html": links["html_url"], "issue": issue}
+    named |= {name: links[f"{name}_url"] for name in both}
+    return {**links, "_links": {name: {"href": address} for name, address in named.items()}}
 
 
 def whole_pull(one: Pull, asked: list[User], bare: Bare, bot: User) -> Shown:
@@ -181,6 +183,19 @@ def review(one: Review, number: int) -> Shown:
             "html": {"href": web},
             "pull_request": {"href": f"{_API}/pulls/{number}"},
         },
+    }
+
+
+def activity(one: Activity) -> Shown:
+    return {
+        "id": one.id,
+        "node_id": f"PSH_{one.id}",
+        "before": one.before,
+        "after": one.after,
+        "ref": f"refs/heads/{one.branch}",
+        "timestamp": time(one.at),
+        "activity_type": one.type,
+        "actor": user(one.actor) if one.actor and one.actor.alive else None,
     }
 
 
