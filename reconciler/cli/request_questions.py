@@ -12,7 +12,7 @@ from reconciler.asking.grant_file import item
 from reconciler.asking.offers import Offer
 from reconciler.asking.weighing import Answer
 from reconciler.errors import InputError
-from reconciler.policy.limits import compiled
+from reconciler.policy.patterns import fits, wrong
 from reconciler.policy.words import length
 from reconciler.repository.times import length as parsed
 from reconciler.repository.words import printable
@@ -117,10 +117,8 @@ def reason(least: int, *, silent: bool) -> str:
 
 
 def ticket(pattern: str, *, silent: bool) -> str:
-    fits = compiled(pattern)
-
     def check(text: str) -> str:
-        if fits is not None and not fits.fullmatch(text.strip()):
+        if not wrong(pattern) and not fits(pattern, text.strip()):
             raise click.BadParameter(f"write one like {pattern}")
         return text.strip()
 

@@ -61,10 +61,11 @@ class Approvals:
 @dataclass(frozen=True, slots=True)
 class Require:
     """What the file must carry: a ticket that fits `ticket` (a regular expression for all of it,
-    "" for any or none), and a reason of at least so many characters."""
+    "" for any or none, at `position`), and a reason of at least so many characters."""
 
     ticket: str = ""
     reason: int = 0
+    position: Position = field(default=Position(""), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class Laws:
         """What is to be mended in policies/, by what it says and what time it is."""
         found = [_ended(rule) for rule in self.book.rules if rule.ends and rule.ends <= now]
         found += [expressions.problem(rule, why) for rule, why in self.book.wrong()]
+        found += [one for rule in self.book.rules for one in expressions.of_ticket(rule)]
         return tuple(sorted(found))
 
     def _found(self, id_: str, kind: str) -> SubjectFacts:

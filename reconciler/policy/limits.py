@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 from reconciler.model import Automatic, Rule
-from reconciler.policy import globs
+from reconciler.policy import globs, patterns
 from reconciler.policy.case import Case
 from reconciler.policy.matching import having
 from reconciler.policy.words import length
@@ -51,13 +50,12 @@ def _lengths(rule: Rule, case: Case) -> Iterator[tuple[str, str]]:
 def _required(rule: Rule, case: Case) -> Iterator[tuple[str, str]]:
     pattern = rule.require.ticket
     if pattern:
-        fits = compiled(pattern)
-        if fits is None:
+        if patterns.wrong(pattern):
             yield (
                 f"`require.ticket` is no regular expression: {pattern}",
                 "mend the rule in a pull request of its own",
             )
-        elif not fits.fullmatch(case.ticket):
+        elif not patterns.fits(pattern, case.ticket):
             has = f"the ticket {case.ticket} does not fit" if case.ticket else "it has no ticket"
             yield f"{has}; the rule asks for one like {pattern}", f"add `ticket:` like {pattern}"
     least, has_ = rule.require.reason, len(case.reason.strip())
@@ -66,15 +64,6 @@ def _required(rule: Rule, case: Case) -> Iterator[tuple[str, str]]:
             f"the reason has {has_} characters, and the rule asks for {least}",
             "say in `reason:` what it is needed for",
         )
-
-
-@lru_cache(1024)
-def compiled(pattern: str) -> re.Pattern[str] | None:
-    """None for what is no regular expression."""
-    try:
-        return re.compile(pattern)
-    except re.error:
-        return None
 
 
 def automatic(rule: Rule, case: Case) -> bool:

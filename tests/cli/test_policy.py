@@ -101,6 +101,14 @@ def test_a_wrong_file_ends_with_2_and_a_wrong_grant_does_not(desk: Desk) -> None
     assert done.out == ""
 
 
+def test_a_ticket_pattern_that_is_none_is_told_at_its_place(desk: Desk) -> None:
+    desk.begin(**{TESTS: ONE})
+    desk.write(POLICY, RULES + "    require: {ticket: 'OPS-[0-9+'}\n" + CHANGES)
+    done = desk.run("validate")
+    assert done.code == 2
+    assert "policies/main.yaml:6:23: `ticket` of rule `payments` is `OPS-[0-9+`" in done.out
+
+
 @pytest.mark.parametrize("command", [("policy", "test"), ("validate",), ("policy", "coverage")])
 def test_an_expression_that_does_not_compile_is_told_at_its_place(
     desk: Desk, command: tuple[str, ...]
