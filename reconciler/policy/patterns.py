@@ -42,5 +42,5 @@ def _program() -> Any:
     """Imported here: a policy without patterns needs none of it."""
     from cel_expr_python import cel
 
-    variables = {name: cel.Type.STRING for name in ("pattern", "text")}
+    variables = dict.fromkeys(("pattern", "text"), cel.Type.STRING)
     return cel.NewEnv(variables=variables).compile("text.matches(pattern)")
