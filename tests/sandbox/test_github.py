@@ -213,3 +213,58 @@ def test_what_the_rules_ask_for_holds_but_for_an_administrator(github: LocalGith
         github.merge("carol", 1)
     github.merge("grace", 1, admin=True)
     assert github.pulls[1].state == "MERGED"
+
+
+def activity(github: LocalGithub, query: str = "") -> list[dict[str, object]]:
+    found = call(github, "bob", "GET", f"{REPOSITORY}/activity{query}")
+    return [
+        {
+            "type": row["activity_type"],
+            "who": row["actor"] and row["actor"]["login"],
+            "branch": row["ref"].removeprefix("refs/heads/"),
+            "after": row["after"],
+        }
+        for row in found.json()
+    ]
+
+
+def test_the_activity_tells_who_pushed_whoever_the_commit_names(github: LocalGithub) -> None:
+    alice = github.users["alice"].ident
+    made = github.commit("carol", "mine", {FILE: "x\n"}, author=alice, committer=alice)
+    pushed = github.commit("bob", "mine", {FILE: "y\n"}, author=alice, committer=alice)
+    forced = github.commit("carol", "mine", {FILE: "z\n"}, onto=github.bare.tip("main"))
+    merged = github.merge("grace", github.open_pull("alice", "mine", "Mine"))
+    github.bare.move("mine", "")
+    github.notice("alice")
+    assert [tuple(row.values()) for row in activity(github)] == [
+        ("branch_deletion", "alice", "mine", "0" * 40),
+        ("pr_merge", "grace", "main", merged),
+        ("force_push", "carol", "mine", forced),
+        ("push", "bob", "mine", pushed),
+        ("branch_creation", "carol", "mine", made),
+    ]
+
+
+def test_a_push_past_the_sign_in_is_the_committers(github: LocalGithub, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", str(github.bare.path), "clone")
+    clone = tmp_path / "clone"
+    git(clone, "commit", "-q", "--allow-empty", "-m", "Mine")
+    git(clone, "push", "-q", "origin", "HEAD:mine")
+    assert [row["who"] for row in activity(github)] == ["alice"]
+
+
+def test_the_activity_is_paged_and_filtered(github: LocalGithub) -> None:
+    for branch in ("a", "b", "a", "b", "a"):
+        github.commit("alice", branch, {FILE: f"{github.count()}\n"})
+    assert [row["branch"] for row in activity(github, "?ref=refs/heads/b")] == ["b", "b"]
+    assert [row["branch"] for row in activity(github, "?ref=b&direction=asc")] == ["b", "b"]
+    assert activity(github, "?actor=bob") == []
+    assert len(activity(github, "?activity_type=branch_creation&time_period=day")) == 2
+    url = f"{REPOSITORY}/activity?per_page=2"
+    seen: list[int] = []
+    while url:
+        page = call(github, "bob", "GET", url)
+        seen += [row["id"] for row in page.json()]
+        github.commit("alice", "c", {FILE: f"{github.count()}\n"})  # moves no page
+        url = page.links.get("next", {}).get("url", "").partition(github.url)[2]  # type: ignore[attr-defined]
+    assert seen == [5, 4, 3, 2, 1]

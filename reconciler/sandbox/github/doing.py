@@ -35,6 +35,8 @@ def did(hub: Hub, asked: Mapping[str, str]) -> list[dict[str, Any]]:
                 hub.merge(login, number, asked.get("method", METHODS[0]), admin=True)
             case "list":
                 hub.notice()
+            case "push":  # git's push into the folder has no sign-in: say whose it was
+                hub.notice(login)
             case other:
                 raise InputError(f"{other!r} is nothing that is done to a pull request")
     except Refusal as e:

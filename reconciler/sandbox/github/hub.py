@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.sandbox.bare import Bare, Files, GitRefused, Ident
+from reconciler.sandbox.github.activity import Log
 from reconciler.sandbox.github.merging import merged
 from reconciler.sandbox.github.state import (
     GITHUB,
@@ -51,6 +52,7 @@ class Hub:
         self.statuses: list[Status] = []
         self.signed: set[str] = set()
         self.bare: Bare
+        self.log: Log
         self._clock = clock
         self._count = 0
         for person in PEOPLE:
@@ -65,11 +67,13 @@ class Hub:
         self.bare = Bare(path, MAIN)
         who = self.users["grace"].ident
         self.bare.add(MAIN, {"README.md": "# Access\n"}, "Begin", who, who, self.now())
+        self.log = Log(self.bare)
 
     def seed(self, path: Path, work_tree: Path) -> None:
         """A copy of an existing git repository's branches. Its history needs no pull requests."""
         self.bare = Bare(path, MAIN)
         self.bare.run("fetch", "--quiet", str(work_tree.resolve()), "+refs/heads/*:refs/heads/*")
+        self.log = Log(self.bare)
 
     def now(self) -> datetime:
         return self._clock().replace(microsecond=0)
@@ -131,13 +135,20 @@ class Hub:
             self.bare.move(branch, oid)
             self.notice(login)
 
-    def notice(self, login: str = "") -> None:
-        """Look at the refs: what was pushed since, by `login` where that is known."""
+    def notice(self, login: str = "", merge: str = "") -> None:
+        """Look at the refs: what was pushed since, by `login` where that is known. What came into
+        the folder past us had no sign-in: it is taken for the committer's."""
         with self.lock:
             tips = self.bare.branches()
+            known = self.users.get(login)
+            self.log.note(tips, lambda oid: known or self._committer(oid), self.now, merge)
             for pull in self.pulls.values():
                 if pull.state == "OPEN":
                     self._noticed(pull, tips, self.users.get(login, pull.author))
+
+    def _committer(self, oid: str) -> User | None:
+        facts = self.bare.facts(oid)
+        return self.user_of((facts.author if facts.committer == GITHUB else facts.committer).email)
 
     def _noticed(self, pull: Pull, tips: Mapping[str, str], pusher: User) -> None:
         tip = tips.get(pull.branch, "")
@@ -241,7 +252,7 @@ class Hub:
             pull.introduced = frozenset(made + (pull.commits if method == "merge" else ()))
             self._close(pull, self.users[login], made[-1])
             self.bare.move(pull.base, made[-1])
-            self.notice(login)
+            self.notice(login, "merge_queue_merge" if login == QUEUE else "pr_merge")
             return made[-1]
 
     def queue(self, numbers: Sequence[int], method: str = "squash") -> tuple[str, ...]:

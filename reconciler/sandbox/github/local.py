@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.github import wire
+from reconciler.sandbox.github.activity import asks_for
 from reconciler.sandbox.github.graph import Graph
 from reconciler.sandbox.github.hub import BOT, MAIN, Hub
 from reconciler.sandbox.github.state import NAME, OWNER, Pull, invalid
@@ -39,6 +40,7 @@ _PATHS = {
     "ruleset": (f"{_REPOSITORY}/rulesets/<int:ruleset>", ("GET",)),
     "workflow": (f"{_REPOSITORY}/actions/permissions/workflow", ("GET",)),
     "codeowners": (f"{_REPOSITORY}/codeowners/errors", ("GET",)),
+    "activity": (f"{_REPOSITORY}/activity", ("GET",)),
 }
 
 Sent = Mapping[str, Any]
@@ -222,6 +224,24 @@ class LocalGithub(Hub):
     def _codeowners(self, request: Request, login: str) -> Response:
         return as_json({"errors": self.settings.codeowners_errors})
 
+    def _activity(self, request: Request, login: str) -> Response:
+        """A page begins behind a row that the last one names, so that what is pushed meanwhile
+        moves nothing."""
+        self.notice()
+        asked = request.args
+        rows = tuple(row for row in self.log.rows if asks_for(row, asked, self.now()))
+        if asked.get("direction", "desc") == "desc":
+            rows = rows[::-1]
+        start = next(
+            (n for n, row in enumerate(rows, 1) if asked.get("after") == f"row{row.id}"), 0
+        )
+        size = number(request, "per_page", 30, 1, self.graph.page_most)
+        page = rows[start : start + size]
+        response = as_json([] if empty_wanted(request) else [wire.activity(row) for row in page])
+        if start + size < len(rows):
+            self._leads_on(request, response, after=f"row{page[-1].id}")
+        return response
+
     def _administered(self) -> None:
         if not self.settings.may_administer:
             raise Refusal(403, "Resource not accessible by integration")
@@ -240,10 +260,12 @@ class LocalGithub(Hub):
         shown = [] if empty_wanted(request) else rows[(page - 1) * size : page * size]
         response = as_json(shown)
         if page * size < len(rows):
-            query = {**request.args, "per_page": size, "page": page + 1}
-            where = f"{request.base_url}?{urlencode(query)}"
-            response.headers["Link"] = f'<{where}>; rel="next"'
+            self._leads_on(request, response, page=page + 1, per_page=size)
         return response
+
+    def _leads_on(self, request: Request, response: Response, **query: object) -> None:
+        where = f"{request.base_url}?{urlencode({**request.args, **query})}"
+        response.headers["Link"] = f'<{where}>; rel="next"'
 
 
 def _rules() -> Iterable[Rule]:

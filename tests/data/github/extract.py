@@ -47,6 +47,7 @@ OPERATIONS = (
     ("get", f"{_R}/rulesets/{{ruleset_id}}"),
     ("get", f"{_R}/actions/permissions/workflow"),
     ("get", f"{_R}/codeowners/errors"),
+    ("get", f"{_R}/activity"),
     ("get", "/user/{account_id}"),
 )
 _NOISE = ("description", "title", "example", "examples", "externalDocs", "discriminator", "format")
