@@ -13,6 +13,7 @@ from reconciler.errors import ProviderError
 from reconciler.providers.base import System
 from reconciler.providers.gcp import connect
 from reconciler.providers.gcp.conditions import UNREADABLE
+from reconciler.providers.gcp.groups import Groups
 from reconciler.providers.gcp.policy import Unwhole, whole
 from reconciler.providers.gcp.reader import GcpReader
 from reconciler.providers.gcp.session import Policies
@@ -216,7 +217,7 @@ def test_a_server_that_stays_busy_is_given_up_in_time(
     policies = Policies("gcp", endpoint, no_pace, patience=1.0)
     began = datetime.now(UTC)
     with pytest.raises(ProviderError, match="429"):
-        GcpReader("gcp", policies).observe(PROJECT, ())
+        GcpReader("gcp", policies, Groups("gcp", policies, "")).observe(PROJECT, ())
     assert datetime.now(UTC) - began < timedelta(seconds=3)
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import grpc
@@ -289,12 +290,68 @@ def test_every_call_is_logged_even_of_methods_that_are_not_there(local: Local) -
     get(local.grpc("folders"), "folders/1001")
     get(local.accounts(), DEPLOYER)
     with pytest.raises(gexc.MethodNotImplemented):
-        local.grpc("projects").get_project(name=PROJECT)
+        local.grpc("projects").undelete_project(name=PROJECT)
     assert [c.call for c in local.faults.calls("gcp")] == [
         "RPC Folders/GetIamPolicy",
         "RPC IAM/GetIamPolicy",
-        "RPC Projects/GetProject",
+        "RPC Projects/UndeleteProject",
     ]
+
+
+def test_who_contains_what_is_told_over_both_transports(local: Local, connect: Connect) -> None:
+    project = connect("projects").get_project(name=PROJECT)
+    assert (project.parent, project.project_id) == ("folders/1001", "payments-prod")
+    assert project.name.removeprefix("projects/").isdigit()
+    assert connect("folders").get_folder(name="folders/1001").parent == "organizations/2001"
+    with pytest.raises(gexc.Forbidden):
+        connect("folders").get_folder(name="folders/9")
+    account = local.accounts().get_service_account(name=DEPLOYER)
+    assert account.project_id == "payments-prod"
+    with pytest.raises(gexc.PermissionDenied, match=r"iam\.serviceAccounts\.get"):
+        local.accounts().get_service_account(name=DEPLOYER.replace("deployer@", "x@"))
+
+
+# Membership, MembershipRole and EntityKey of Cloud Identity v1, "REST Resource: groups.memberships".
+MEMBERSHIP = {"name", "preferredMemberKey", "createTime", "updateTime", "roles", "type"}
+
+
+def test_members_of_a_group_come_in_pages_with_their_types_and_ends(local: Local) -> None:
+    local.gcp.directory.add("auditors@example.com", "platform-admins@example.com")
+    local.gcp.directory.add("auditors@example.com", "alice@example.com", "2026-12-01T18:00:00Z")
+    name = ask(local, "groups:lookup?groupKey.id=Auditors@example.com")["name"]
+    first = ask(local, f"{name}/memberships?view=FULL&pageSize=2")
+    rest = ask(local, f"{name}/memberships?view=FULL&pageSize=2&pageToken={first['nextPageToken']}")
+    rows = first["memberships"] + rest["memberships"]
+    assert "nextPageToken" not in rest
+    assert all(set(row) <= MEMBERSHIP for row in rows)
+    assert [(r["preferredMemberKey"]["id"], r["type"], r["roles"]) for r in rows] == [
+        ("erin@example.com", "USER", [{"name": "MEMBER"}]),
+        ("platform-admins@example.com", "GROUP", [{"name": "MEMBER"}]),
+        (
+            "alice@example.com",
+            "USER",
+            [{"name": "MEMBER", "expiryDetail": {"expireTime": "2026-12-01T18:00:00Z"}}],
+        ),
+    ]
+
+
+def test_the_basic_view_tells_neither_types_nor_ends(local: Local) -> None:
+    local.gcp.directory.add("auditors@example.com", "alice@example.com", "2026-12-01T18:00:00Z")
+    name = ask(local, "groups:lookup?groupKey.id=auditors@example.com")["name"]
+    for row in ask(local, f"{name}/memberships")["memberships"]:
+        assert row["roles"] == [{"name": "MEMBER"}]
+        assert "type" not in row
+
+
+def test_a_group_that_is_not_there_is_forbidden(local: Local) -> None:
+    for path in ("groups:lookup?groupKey.id=x@example.com", "groups/9/memberships"):
+        with pytest.raises(HTTPError, match="403") as failure:
+            ask(local, path)
+        assert "or it may not exist" in json.load(failure.value)["error"]["message"]
+
+
+def ask(local: Local, path: str) -> Any:
+    return json.load(urlopen(f"{local.gcp.rest_url}/v1/{path}"))
 
 
 def test_a_service_answers_only_for_its_own_resources(local: Local) -> None:
@@ -310,6 +367,9 @@ def test_rest_answers_where_googles_description_says(local: Local, service: str)
     resource = {"projects": PROJECT, "folders": "folders/1001"}.get(service, "organizations/2001")
     transport = local.rest(service).transport
     base = type(transport).__mro__[1]
+    get_rule = f"_BaseGet{service.removesuffix('s').title()}"
+    [rule] = getattr(base, get_rule)._get_http_options()
+    assert (rule["method"], rule["uri"]) == ("get", f"/v3/{{name={service}/*}}")
     for method in ("GetIamPolicy", "SetIamPolicy"):
         [rule] = getattr(base, f"_Base{method}")._get_http_options()
         assert rule["method"] == "post"

@@ -66,6 +66,11 @@ def read(title: str, expression: str) -> Reading:
     return Reading(until=until)
 
 
+def ends(expression: str) -> bool:
+    """Whether it says nothing but when the access ends."""
+    return _end(expression) is not None
+
+
 def _end(expression: str) -> datetime | None:
     bound = _BOUND.fullmatch(expression)
     if not bound:

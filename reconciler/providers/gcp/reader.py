@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from reconciler.model import Assignment, Entitlement, Observed, Principal, Subject
-from reconciler.providers.gcp import conditions, names
-from reconciler.providers.gcp.policy import Row, rows_of
+from reconciler.model import Entitlement, Observed, Principal, Subject
+from reconciler.providers.gcp import names
+from reconciler.providers.gcp.groups import Groups
+from reconciler.providers.gcp.indirect import Ways
+from reconciler.providers.gcp.observed import observed
+from reconciler.providers.gcp.policy import rows_of
 from reconciler.providers.gcp.session import Policies, explained
 
 
 class GcpReader:
-    def __init__(self, system: str, policies: Policies) -> None:
+    def __init__(self, system: str, policies: Policies, groups: Groups) -> None:
         self._system = system
         self._policies = policies
+        self._ways = Ways(system, policies, groups)
 
     def canonical(self, entitlement: Entitlement) -> Entitlement:
         """Google spells resources and roles as `GcpSystem.item` does: nothing to ask."""
@@ -25,32 +29,15 @@ class GcpReader:
 
     def observe(self, scope: str, entitlements: Collection[Entitlement]) -> tuple[Observed, ...]:
         """One call. What a folder, an organization or a group's membership gives besides is in
-        other policies, or in none, and not seen here."""
+        other policies, or in none: `indirect` looks there."""
         with explained(self._system, f"read the policy of {scope}"):
             policy = self._policies.patiently(lambda: self._policies.get(scope))
-        return tuple(self._observed(scope, row) for row in rows_of(policy))
+        return tuple(observed(self._system, scope, row) for row in rows_of(policy))
+
+    def indirect(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
+        return self._ways.to(principal, entitlement.resource)
 
     def own(self) -> frozenset[str]:
         with explained(self._system, "find out whose credentials these are"):
             email = self._policies.acts_as()
         return frozenset({f"serviceAccount:{email.lower()}"} if email else ())
-
-    def _observed(self, scope: str, row: Row) -> Observed:
-        entitlement = Entitlement(self._system, names.kind_of(scope), scope, row.role)
-        principal = Principal(row.principal)
-        reading = conditions.Reading()
-        if row.expression:
-            reading = conditions.read(row.title, row.expression)
-        return Observed(
-            Assignment(entitlement, principal),
-            marker=reading.marker,
-            controller=reading.controller or _deleted(row.principal),
-            until=reading.until,
-            handle=row.handle,
-        )
-
-
-def _deleted(principal: str) -> str | None:
-    """A deleted principal's row gives nothing to anybody unless Google revives it: it is nobody's
-    to count as a holder, and nobody's to take for already held."""
-    return "a deleted principal" if principal.startswith("deleted:") else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from google.api_core import exceptions as gexc
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials, with_scopes_if_required
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
-from google.auth.transport.requests import Request
+from google.auth.transport.requests import AuthorizedSession, Request
 from google.iam.v1 import iam_policy_pb2, options_pb2, policy_pb2
 from google.protobuf.json_format import ParseError
 from google.rpc.error_details_pb2 import RetryInfo
@@ -86,6 +86,7 @@ class Policies:
         self._clients: dict[str, Any] = {}
         self._credentials: Any = None
         self._channel: Any = None
+        self._session: Any = None
 
     def get(self, resource: str) -> policy_pb2.Policy:
         """The whole policy, with its conditions. Raises one of FAILURES."""
@@ -107,6 +108,30 @@ class Policies:
             request=request, retry=None, timeout=_TIMEOUT
         )
         return stored
+
+    def parent(self, resource: str) -> str:
+        """What contains the resource, "" where nothing does. Raises one of FAILURES.
+
+        `projects.get`, `folders.get` of Resource Manager v3; `serviceAccounts.get` of IAM v1.
+        """
+        kind = kind_of(resource)
+        if kind == "organization":
+            return ""
+        get = getattr(self._client(kind), f"get_{kind}")
+        self._pace()
+        found = get(request={"name": resource}, retry=None, timeout=_TIMEOUT)
+        if not found.name:
+            raise Unwhole("the answer came without a name, so it is not all there")
+        return f"projects/{found.project_id}" if kind == "service_account" else str(found.parent)
+
+    def fetch(self, url: str, query: Mapping[str, str]) -> requests.Response:
+        """One GET of a service that has no client of its own. Raises one of FAILURES."""
+        session = self._rest_session()
+        self._pace()
+        response: requests.Response = session.get(url, params=dict(query), timeout=_TIMEOUT)
+        if response.status_code != 200:
+            raise gexc.from_http_response(response)  # type: ignore[no-untyped-call]
+        return response
 
     def patiently(
         self, step: Callable[[], Answer], passing: tuple[type[Exception], ...] = PASSING
@@ -137,6 +162,15 @@ class Policies:
             if kind not in self._clients:
                 self._clients[kind] = self._connect(kind)
             return self._clients[kind]
+
+    def _rest_session(self) -> Any:
+        with self._lock:
+            if self._session is None:
+                nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]
+                who = nobody if self._endpoint else self._google_credentials()
+                self._session = AuthorizedSession(who)  # type: ignore[no-untyped-call]
+                self._session.max_redirects = 0  # the token goes nowhere else
+            return self._session
 
     def _connect(self, kind: str) -> Any:
         client, grpc_transport = _service(kind)
@@ -220,12 +254,14 @@ def _told(error: BaseException | None) -> float:
 
 
 @contextmanager
-def explained(system: str, action: str) -> Iterator[None]:
-    """Turn Google's failures into a ProviderError that says what we were doing."""
+def explained(system: str, action: str, needs: str = "") -> Iterator[None]:
+    """Turn Google's failures into a ProviderError that says what we were doing. `needs` is the
+    right that it takes, told where Google says no."""
     try:
         yield
     except FAILURES as error:
-        raise ProviderError(system, action, worded(error)) from error
+        right = f"; it takes {needs}" if needs and isinstance(error, gexc.Forbidden) else ""
+        raise ProviderError(system, action, f"{worded(error)}{right}") from error
 
 
 def worded(error: Exception) -> str:

@@ -12,6 +12,8 @@ from reconciler.providers.base import Pace, Rate, Reader, Writer
 from reconciler.providers.gcp import names
 from reconciler.providers.gcp.conditions import conditionable
 
+_CLOUD_IDENTITY = "https://cloudidentity.googleapis.com"
+
 # Who may change the policy itself, and so must not all disappear. On a service account the
 # project's administrators always remain.
 _ADMIN_ROLES = frozenset(
@@ -28,9 +30,11 @@ _ADMIN_ROLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`endpoint` "" is Google itself; `projects` are aliases for project ids."""
+    """`endpoint` "" is Google itself, and `groups_endpoint` "" where no groups can be asked for;
+    `projects` are aliases for project ids."""
 
     endpoint: str = ""
+    groups_endpoint: str = _CLOUD_IDENTITY
     projects: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -47,7 +51,21 @@ def settings_of(fields: Mapping[str, Any]) -> Settings:
         alias: names.project_id(f"projects.{alias}", str(target), {})
         for alias, target in fields.get("projects", {}).items()
     }
-    return Settings(endpoint, projects)
+    return Settings(endpoint, _groups_endpoint(fields, endpoint), projects)
+
+
+def _groups_endpoint(fields: Mapping[str, Any], endpoint: str) -> str:
+    """Our token goes to nobody but Google, so another place for groups needs another server."""
+    groups = str(fields.get("groups_endpoint", "")).rstrip("/")
+    if groups and not (endpoint and groups.startswith("http://")):
+        raise ItemError(
+            "groups_endpoint",
+            f"{groups!r} is not http://host:port beside an endpoint that is not Google's",
+            "leave it out to use Google itself",
+        )
+    if groups or not endpoint:
+        return groups or _CLOUD_IDENTITY
+    return endpoint if endpoint.startswith("http://") else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +110,13 @@ class GcpSystem:
         return entitlement.resource
 
     def open_reader(self, pace: Pace) -> Reader:
+        from reconciler.providers.gcp.groups import Groups
         from reconciler.providers.gcp.reader import GcpReader
         from reconciler.providers.gcp.session import Policies
 
         policies = Policies(self.name, self.settings.endpoint, pace, self.backoff)
-        return GcpReader(self.name, policies)
+        groups = Groups(self.name, policies, self.settings.groups_endpoint)
+        return GcpReader(self.name, policies, groups)
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.gcp.session import Policies

@@ -79,3 +79,12 @@ def wrong_type(address: str, kind: str) -> Refused:
         Code.INVALID_ARGUMENT,
         f'Account {address} is of type "{kind}". Please set the type prefix to be "{kind}:".',
     )
+
+
+def hidden_group(name: str) -> Refused:
+    """Cloud Identity says the same of what is not there
+    (terraform-google-modules/terraform-example-foundation#1206 quotes it)."""
+    return Refused(
+        Code.PERMISSION_DENIED,
+        f"Error(2028): Permission denied for resource {name} (or it may not exist).",
+    )

@@ -1,5 +1,5 @@
-"""Serves the policies of Resource Manager v3 as JSON over HTTP. IAM's service accounts are left
-out: their client speaks only gRPC."""
+"""Serves Resource Manager v3 (policies and parents) and Cloud Identity v1 as JSON over HTTP. IAM's
+service accounts are left out: their client speaks only gRPC."""
 
 from __future__ import annotations
 
@@ -12,27 +12,40 @@ from typing import Any
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.protobuf.json_format import MessageToDict, Parse, ParseError
 
+from reconciler.sandbox.gcp.directory import Directory
+from reconciler.sandbox.gcp.hierarchy import Hierarchy
 from reconciler.sandbox.gcp.policies import PolicyStore
 from reconciler.sandbox.gcp.refusals import Code, Refused
 
-_CALL = re.compile(r"/v3/((?:projects|folders|organizations)/[^/:]+):(getIamPolicy|setIamPolicy)")
+_NAME = r"/v3/((?:projects|folders|organizations)/[^/:]+)"
+_CALL = re.compile(rf"{_NAME}:(getIamPolicy|setIamPolicy)")
+_LOOKUP = re.compile(_NAME)
+_GROUPS = re.compile(r"/v1/(groups:lookup|groups/[^/:]+/memberships)")
 
 Start = Callable[..., Any]
 
 
-def rest_app(store: PolicyStore) -> Callable[[dict[str, Any], Start], Iterable[bytes]]:
+def rest_app(
+    store: PolicyStore, hierarchy: Hierarchy, directory: Directory
+) -> Callable[[dict[str, Any], Start], Iterable[bytes]]:
     def app(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         try:
-            policy = _answer(store, environ["REQUEST_METHOD"], environ["PATH_INFO"], body)
+            if method == "GET" and (group := _GROUPS.fullmatch(path)):
+                answer = directory.answer(group[1], environ.get("QUERY_STRING", ""))
+            elif method == "GET" and (named := _LOOKUP.fullmatch(path)):
+                answer = MessageToDict(hierarchy.get(named[1]), use_integers_for_enums=True)
+            else:
+                answer = MessageToDict(_policy(store, method, path, body))
         except Refused as refused:
             return _send(start, refused.code.http, _error(refused))
-        return _send(start, 200, MessageToDict(policy))
+        return _send(start, 200, answer)
 
     return app
 
 
-def _answer(store: PolicyStore, method: str, path: str, body: bytes) -> policy_pb2.Policy:
+def _policy(store: PolicyStore, method: str, path: str, body: bytes) -> policy_pb2.Policy:
     call = _CALL.fullmatch(path)
     if method != "POST" or not call:
         raise Refused(Code.NOT_FOUND, f"Method not found: {method} {path}")

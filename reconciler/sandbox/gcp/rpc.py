@@ -1,4 +1,5 @@
-"""Serves the policies over gRPC, as Resource Manager v3 and IAM v1 do, with faults and a call log.
+"""Serves policies and parents over gRPC, as Resource Manager v3 and IAM v1 do, with faults and a
+call log.
 
 Never listens on anything but 127.0.0.1.
 """
@@ -19,30 +20,33 @@ from google.rpc.error_details_pb2 import RetryInfo
 from grpc_status import rpc_status  # type: ignore[import-untyped]
 
 from reconciler.sandbox.faults import Fault, FaultKind, Faults
+from reconciler.sandbox.gcp.hierarchy import Hierarchy, Named
 from reconciler.sandbox.gcp.policies import PolicyStore
 from reconciler.sandbox.gcp.refusals import Code, Refused
 
 _SERVICES = (
-    ("google.cloud.resourcemanager.v3.Projects", "projects/"),
-    ("google.cloud.resourcemanager.v3.Folders", "folders/"),
-    ("google.cloud.resourcemanager.v3.Organizations", "organizations/"),
-    ("google.iam.admin.v1.IAM", "projects/"),
+    ("google.cloud.resourcemanager.v3.Projects", "projects/", "GetProject"),
+    ("google.cloud.resourcemanager.v3.Folders", "folders/", "GetFolder"),
+    ("google.cloud.resourcemanager.v3.Organizations", "organizations/", "GetOrganization"),
+    ("google.iam.admin.v1.IAM", "projects/", "GetServiceAccount"),
 )
 
-Answer = Callable[[Any, Any], policy_pb2.Policy]
+Answer = Callable[[Any, Any], Any]
 
 
 class RpcServer:
     """`address` is known after `start`. Twelve threads serve."""
 
-    def __init__(self, store: PolicyStore, faults: Faults, port: int = 0) -> None:
+    def __init__(
+        self, store: PolicyStore, hierarchy: Hierarchy, faults: Faults, port: int = 0
+    ) -> None:
         self._server = grpc.server(
             ThreadPoolExecutor(max_workers=12, thread_name_prefix="gcp-rpc"),
             interceptors=[_Faulty(faults)],
             options=[("grpc.so_reuseport", 0)],
         )
         self._server.add_generic_rpc_handlers(
-            [_service(name, prefix, store) for name, prefix in _SERVICES]
+            [_service(*names, store, hierarchy) for names in _SERVICES]
         )
         self.address = f"127.0.0.1:{self._server.add_insecure_port(f'127.0.0.1:{port}')}"
 
@@ -53,7 +57,7 @@ class RpcServer:
         self._server.stop(grace=0.2).wait(timeout=2)
 
 
-def _service(name: str, prefix: str, store: PolicyStore) -> Any:
+def _service(name: str, prefix: str, lookup: str, store: PolicyStore, hierarchy: Hierarchy) -> Any:
     accounts = name.endswith(".IAM")
 
     def checked(resource: str) -> str:
@@ -67,9 +71,13 @@ def _service(name: str, prefix: str, store: PolicyStore) -> Any:
     def put(request: Any, _: Any) -> policy_pb2.Policy:
         return store.set(checked(request.resource), request.policy, request.update_mask.paths)
 
+    def look_up(request: Any, _: Any) -> Any:
+        return hierarchy.get(checked(request.name))
+
     return grpc.method_handlers_generic_handler(
         name,
         {
+            lookup: _method(look_up, Named),
             "GetIamPolicy": _method(get, iam_policy_pb2.GetIamPolicyRequest),
             "SetIamPolicy": _method(put, iam_policy_pb2.SetIamPolicyRequest),
         },
@@ -77,7 +85,7 @@ def _service(name: str, prefix: str, store: PolicyStore) -> Any:
 
 
 def _method(answer: Answer, request: Any) -> Any:
-    def guarded(message: Any, context: Any) -> policy_pb2.Policy:
+    def guarded(message: Any, context: Any) -> Any:
         try:
             return answer(message, context)
         except Refused as refused:
@@ -111,23 +119,26 @@ class _Faulty(grpc.ServerInterceptor):  # type: ignore[misc]
 
 
 def _with(fault: Fault, answer: Answer) -> Answer:
-    def faulty(request: Any, context: Any) -> policy_pb2.Policy:
+    def faulty(request: Any, context: Any) -> Any:
         if fault.kind is FaultKind.STATUS:
             context.abort_with_status(rpc_status.to_status(_status(fault)))
         if fault.kind is FaultKind.DELAY:
             time.sleep(fault.seconds)
-        policy = answer(request, context)
+        told = answer(request, context)
         if fault.kind is FaultKind.DROP:
             context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
         if fault.kind in (FaultKind.HALF, FaultKind.EMPTY):
-            return truncated(policy)
-        return policy
+            return truncated(told)
+        return told
 
     return faulty
 
 
-def truncated(policy: policy_pb2.Policy) -> policy_pb2.Policy:
-    """A policy is one message and has no pages: what is cut off lacks its tail, the etag."""
+def truncated(policy: Any) -> Any:
+    """A policy is one message and has no pages: what is cut off lacks its tail, the etag. Of a
+    project or the like nothing is left."""
+    if not isinstance(policy, policy_pb2.Policy):
+        return type(policy)()
     keep = policy.bindings[: len(policy.bindings) // 2]
     return policy_pb2.Policy(version=policy.version, bindings=keep)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from google.iam.v1 import policy_pb2
 
 from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.gcp.directory import Directory
+from reconciler.sandbox.gcp.hierarchy import Hierarchy
 from reconciler.sandbox.gcp.policies import Accounts, PolicyStore
 from reconciler.sandbox.gcp.rest import rest_app
 from reconciler.sandbox.gcp.rpc import RpcServer
@@ -19,6 +21,16 @@ FOLDERS = ("1001", "1002")
 ORGANIZATIONS = ("2001", "2002")  # the second one came with an acquisition
 DEPLOYER = "deployer@payments-prod.iam.gserviceaccount.com"
 LOADER = "loader@data-lake.iam.gserviceaccount.com"
+
+PARENTS: Mapping[str, str] = {
+    "projects/payments-prod": "folders/1001",
+    "projects/payments-dev": "folders/1001",
+    "projects/data-lake": "folders/1002",
+    "folders/1001": "organizations/2001",
+    "folders/1002": "organizations/2001",
+    "organizations/2001": "",
+    "organizations/2002": "",
+}
 
 _AGENT = "serviceAccount:service-{}@compute-system.iam.gserviceaccount.com"
 _ADMINS = "group:platform-admins@example.com"
@@ -57,24 +69,35 @@ def _accounts() -> Accounts:
 
 
 class LocalGcp:
-    """Starts once. `policies` may be read and changed directly, behind everybody's back."""
+    """Starts once. `policies`, `directory` and `hierarchy` may be read and changed directly, behind
+    everybody's back."""
 
     name = "gcp"
 
     def __init__(self) -> None:
-        self.policies = PolicyStore(_SEED, _accounts())
+        accounts = _accounts()
+        self.policies = PolicyStore(_SEED, accounts)
+        self.directory = Directory(
+            {
+                f"{group}@example.com": tuple(f"{login}@example.com" for login in members)
+                for group, members in GROUPS.items()
+            },
+            accounts,
+        )
+        self.hierarchy = Hierarchy(PARENTS, (DEPLOYER, LOADER))
         self.rest_url = ""
         self._rpc: RpcServer | None = None
         self._http: HttpServer | None = None
 
     def start(self, faults: Faults, home: Path, port: int = 0) -> Served:
         """gRPC on `port`, REST on the next one (any two where it is 0)."""
-        self._rpc = RpcServer(self.policies, faults, port)
+        self._rpc = RpcServer(self.policies, self.hierarchy, faults, port)
         self._rpc.start()
-        rest = with_faults(rest_app(self.policies), self.name, faults)
-        self._http = HttpServer(rest, port + 1 if port else 0)
+        rest = rest_app(self.policies, self.hierarchy, self.directory)
+        self._http = HttpServer(with_faults(rest, self.name, faults), port + 1 if port else 0)
         self.rest_url = self._http.start()
-        return Served({"provider": "gcp", "endpoint": f"grpc://{self._rpc.address}"})
+        endpoint = f"grpc://{self._rpc.address}"
+        return Served({"provider": "gcp", "endpoint": endpoint, "groups_endpoint": self.rest_url})
 
     def give(self, resource: str, role: str, member: str) -> None:
         """By hand: no condition, and so no marker and no end."""
