@@ -59,15 +59,19 @@ class Company:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
-    def merge(self, files: Mapping[str, str | None], at: float = 0) -> None:
-        """A pull request, merged: files written (None: deleted) on a branch, then a merge commit."""
-        self.git("switch", "-q", "-c", "request", at=at)
+    def stage(self, files: Mapping[str, str | None]) -> None:
+        """Files written, or deleted (None)."""
         for path, text in files.items():
             if text is None:
                 self.git("rm", "-q", path)
             else:
                 self.write(path, text)
         self.git("add", "-A")
+
+    def merge(self, files: Mapping[str, str | None], at: float = 0) -> None:
+        """A pull request, merged: its files staged on a branch, then a merge commit."""
+        self.git("switch", "-q", "-c", "request", at=at)
+        self.stage(files)
         self.git("commit", "-q", "-m", "request", at=at)
         self.git("switch", "-q", "main")
         self.git("merge", "-q", "--no-ff", "-m", "Merge request", "request", at=at)

@@ -26,12 +26,7 @@ class Hosted(Company):
         return {**found, "RECONCILER_TRUST": self.trust} if self.trust else found
 
     def _commit(self, login: str, files: dict[str, str | None]) -> None:
-        for path, text in files.items():
-            if text is None:
-                self.git("rm", "-q", path)
-            else:
-                self.write(path, text)
-        self.git("add", "-A")
+        self.stage(files)
         who = ("-c", f"user.name={login}", "-c", f"user.email={login}@example.com")
         self.git(*who, "commit", "-q", "-m", "request")
 
