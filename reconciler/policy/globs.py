@@ -30,9 +30,47 @@ def text(globs: Sequence[str]) -> Test:
 @lru_cache(4096)
 def path(glob_: str) -> Test:
     """Whether a glob fits a path of the repository: `*` stays within a folder, `**` does not."""
+    return _expression(glob_) if glob_.count("**") < 2 else _folders(glob_)
+
+
+def _expression(glob_: str) -> Test:
     wanted, _ = glob.translate(glob_, flags=_PATHS)
     fits = re.compile("|".join(wanted)).match
     return lambda value: fits(value) is not None
+
+
+def _folders(glob_: str) -> Test:
+    """The same, folder by folder: several `**` in one regular expression are tried in every way
+    there is, which for some paths takes for ever. Here only the last that was met is moved on."""
+    parts = glob_.split("/")
+    parts = [part for i, part in enumerate(parts) if part or i in (0, len(parts) - 1)]
+    if parts[-1] == "**":
+        parts.append("*")  # `a/**` does not fit `a`
+    tests = [None if part == "**" else _expression(part) for part in parts]
+
+    def fits(value: str) -> bool:
+        names = value.split("/")
+        at = i = moved = 0
+        star = -1
+        while at < len(names):
+            test = tests[i] if i < len(tests) else _nothing
+            if test is None:
+                star, moved = i, at
+                i += 1
+            elif test(names[at]):
+                at, i = at + 1, i + 1
+            elif star >= 0:
+                moved += 1
+                at, i = moved, star + 1
+            else:
+                return False
+        return all(test is None for test in tests[i:])
+
+    return fits
+
+
+def _nothing(_: str) -> bool:
+    return False
 
 
 def folder(glob_: str) -> str:
