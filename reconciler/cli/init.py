@@ -34,15 +34,16 @@ _NEXT = {
     Forge.GITHUB: _FIRST % "teams"
     + """
   2. `git init -b main`, commit, `reconciler validate`, push. Protect `main`: pull requests with
-     code owners' review, stale approvals dismissed, the last push approved by another. Make the
-     environments `access-plan`, and `access-apply` for `main` alone (docs/workflows.md of
-     access-reconciler)."""
+     code owners' review, stale approvals dismissed, the last push approved by another. Forbid to
+     delete `access-ledger` or to push it by force. Make the environments `access-plan`, and
+     `access-apply` for `main` alone (docs/workflows.md of access-reconciler)."""
     + _LAST,
     Forge.BITBUCKET: _FIRST % "groups"
     + """
   2. `git init -b main`, commit, `reconciler validate`, push. Restrict `main` to approved pull
-     requests, make the deployment environments `access-plan`, and `access-apply` for `main`
-     alone, and schedule the pipeline `reconcile` (docs/workflows.md of access-reconciler)."""
+     requests, and `access-ledger` against deletion and rewriting. Make the deployment environments
+     `access-plan`, and `access-apply` for `main` alone, and schedule the pipeline `reconcile`
+     (docs/workflows.md of access-reconciler)."""
     + _LAST,
 }
 

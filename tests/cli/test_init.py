@@ -43,6 +43,14 @@ def test_a_new_access_repository_is_valid(tmp_path: Path, forge: str) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.parametrize("forge", ["github", "bitbucket"])
+def test_the_ledger_is_kept_on_a_branch_from_the_first_run_on(tmp_path: Path, forge: str) -> None:
+    """CI machines forget, and no secret has to be set up for it."""
+    reconciler(tmp_path, "init", "new", "--forge", forge)
+    said = yaml.safe_load((tmp_path / "new" / "reconciler.yaml").read_text())
+    assert said["ledger"] == {"store": "branch", "branch": "access-ledger"}
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_the_example_of_the_readme_is_a_valid_grant_for_each_system(
     tmp_path: Path, system: str

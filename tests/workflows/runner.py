@@ -90,9 +90,12 @@ class Runner:
         for step in steps:
             if step.get("name") in self.done:
                 continue
+            outcome = f"steps.{step.get('id')}.outcome"
+            self._values[outcome] = "skipped"
             if "run" not in step or not self._wanted(step.get("if", "success()"), failed):
                 continue
             result = self._execute(step, summary)
+            self._values[outcome] = "failure" if result.code else "success"
             done.append(result)
             if result.code and not self._wanted(str(step.get("continue-on-error", False)), False):
                 failed = True
@@ -141,6 +144,9 @@ class Runner:
             case "inputs.apply" | "!inputs.apply":
                 wanted = bool(self._values["inputs.apply"])
                 return not failed and (not wanted if text.startswith("!") else wanted)
+            case "!cancelled() && inputs.ship-to != '' && steps.apply.outcome != 'skipped'":
+                ran = self._values["steps.apply.outcome"] != "skipped"
+                return ran and bool(self._values["inputs.ship-to"])
             case "!cancelled() && inputs.sarif":
                 return bool(self._values["inputs.sarif"])
         raise NotImplementedError(f"condition {condition!r}: teach the runner")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.templates import Forge, Project, access_repository
+from tests.proof.test_break_glass import BROKEN, GLASS, breaks
 from tests.proof.town import CONFIGURATION, A, Town, asks
 
+from .remote import READS, WRITES, Remote, serving
 from .runner import Run, Runner
 
 FETCH, CHECK = "Fetch the pull request, as data", "Check"
@@ -236,3 +239,58 @@ def test_the_review_workflow_wakes_people_from_the_main_line_and_from_no_pull_re
     refused = replace(desk.runner, event="pull_request").run("review.yml", "review")
     assert refused.failed
     assert len(refused.steps) == 1  # it does not even check out
+
+
+def taken(desk: Desk) -> None:
+    """Alice took break-glass access, and carol and dave are to be woken."""
+    ledger = "ledger: {store: branch, branch: access-ledger}\n"
+    desk.town.begin(GLASS, **{CONFIGURATION: desk.town.configuration() + ledger})
+    desk.town.pull("alice", {BROKEN: breaks()})
+
+
+def reviewed(desk: Desk, remote: Remote, granted: str, **secrets: str) -> Run:
+    """On a machine of its own. `granted` is what the workflow's own token may do with git."""
+    remote.tokens = {desk.runner.token: granted == WRITES, WRITES: True}
+    remote.clone(desk.folder)
+    env = {**desk.runner.env, "GITHUB_SERVER_URL": remote.server}
+    runner = replace(desk.runner, env=env, event="schedule", secrets=secrets)
+    return runner.run("review.yml", "review")
+
+
+def woken(remote: Remote) -> list[str]:
+    batches = remote.git("ls-tree", "-r", "--name-only", "access-ledger").splitlines()
+    lines = "\n".join(remote.git("show", f"access-ledger:{batch}") for batch in batches)
+    entries = [json.loads(line) for line in lines.splitlines()]
+    return [entry["subject"] for entry in entries if entry["kind"] == "notified"]
+
+
+def test_the_review_workflow_pushes_to_the_ledger_who_was_woken(desk: Desk) -> None:
+    taken(desk)
+    with serving(desk.town.root) as remote:
+        for _ in range(2):
+            done = reviewed(desk, remote, WRITES)
+            assert not done.failed, done.steps
+        assert woken(remote) == ["carol@example.com", "dave@example.com"]
+    assert len(desk.town.github.comments) == 1
+
+
+def test_the_review_workflow_that_may_not_push_wakes_people_and_fails(desk: Desk) -> None:
+    taken(desk)
+    with serving(desk.town.root) as remote:
+        done = reviewed(desk, remote, READS)
+        assert done.failed
+        assert "`contents: write`" in done.step("Tell").output
+        assert len(desk.town.github.comments) == 1
+        done = reviewed(desk, remote, READS, RECONCILER_LEDGER_TOKEN=WRITES)
+        assert not done.failed, done.steps
+        assert woken(remote) == ["carol@example.com", "dave@example.com"]
+
+
+def test_the_review_workflow_believes_what_its_environment_trusts(desk: Desk) -> None:
+    """As apply does: a history that lacks that commit was rewritten."""
+    taken(desk)
+    with serving(desk.town.root) as remote:
+        lost = replace(desk, runner=replace(desk.runner, trust="1" * 40))
+        done = reviewed(lost, remote, WRITES)
+        assert done.failed
+        assert desk.town.github.comments == []

@@ -2,147 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler.sandbox.home import Running
-from reconciler.sandbox.process import Sandbox
 from reconciler.templates import Forge, Project, access_repository
 
-from .runner import ROOT, WORKFLOWS, Run, Runner, load
-
-GRANT = """\
-subject: carol@example.com
-access:
-  - system: bitbucket
-    repository: ledger
-    permission: write
-expires: 2099-01-01T00:00:00Z
-reason: Trying the workflows out
-"""
-HELD = ("bitbucket", "ledger", "write", "carol")
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with Sandbox(tmp_path_factory.mktemp("home")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A folder with one wheel, which stands for all of requirements/runtime.txt, and its lock."""
-    folder = tmp_path_factory.mktemp("wheels")
-    wheel = folder / "everything-1.0-py3-none-any.whl"
-    here = next(p for p in sys.path if p.endswith("site-packages"))
-    files = {
-        "everything.pth": here + "\n",
-        "everything-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: everything\nVersion: 1.0\n",
-        "everything-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "everything-1.0.dist-info/RECORD"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-        lines = [f"{name},sha256={_digest(text)},{len(text)}" for name, text in files.items()]
-        archive.writestr(record, "\n".join([*lines, f"{record},,"]) + "\n")
-    return folder, f"everything==1.0 --hash=sha256:{_hash(wheel)}\n"
-
-
-def _digest(text: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-INSTALL = "Install the reconciler"
-
-
-@pytest.fixture(scope="module")
-def installed(locked: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """A runner on which the installing step has run: it takes seconds and is the same in both."""
-    wheels, lock = locked
-    workspace = tmp_path_factory.mktemp("workspace")
-    tool = workspace / "reconciler"
-    (tool / "requirements").mkdir(parents=True)
-    (tool / "requirements" / "runtime.txt").write_text(lock)
-    for name in ("reconciler", "schemas"):
-        (tool / name).symlink_to(ROOT / name)
-    env = {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(wheels),
-    }
-    runner = Runner(workspace, tmp_path_factory.mktemp("runner"), env=env)
-    first = runner.only("validate.yml", INSTALL)
-    assert first.code == 0, first.output
-    return replace(runner, done=frozenset({INSTALL}))
-
-
-@dataclass(frozen=True)
-class Access:
-    """The workspace of one run: what the checkout steps would bring."""
-
-    runner: Runner
-    sandbox: Running
-
-    @property
-    def folder(self) -> Path:
-        return self.runner.workspace / "access"
-
-    def commit(self, path: str, text: str | None) -> None:
-        file = self.folder / path
-        if text is None:
-            file.unlink()
-        else:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-        git(self.folder, "add", "-A")
-        git(self.folder, "commit", "-qm", f"Change {path}")
-
-    def run(self, workflow: str, event: str = "push", **inputs: Any) -> Run:
-        job = workflow.partition(".")[0]
-        return replace(self.runner, inputs=inputs, event=event).run(workflow, job)
-
-    def holds(self, row: tuple[str, str, str, str]) -> bool:
-        rows = self.sandbox.control.rows()
-        return row in {(r.system, r.resource, r.role, r.principal) for r in rows}
-
-
-def git(folder: Path, *words: str) -> None:
-    author = ["-c", "user.name=Alice", "-c", "user.email=alice@example.com"]
-    subprocess.run(["git", "-C", str(folder), *author, *words], check=True)
-
-
-@pytest.fixture
-def access(sandbox: Running, installed: Runner) -> Iterator[Access]:
-    folder = installed.workspace / "access"
-    git(installed.workspace, "clone", "-q", str(sandbox.access), "access")
-    yield Access(replace(installed, env={**installed.env, **sandbox.env}), sandbox)
-    shutil.rmtree(folder)
-    sandbox.control.reset()
+from .access import GRANT, HELD, INSTALL, Access, git
+from .runner import WORKFLOWS, Runner, load
 
 
 def test_all_workflows_install_in_the_same_way() -> None:
     scripts = {
         step["run"]
-        for name in ("validate.yml", "check.yml", "reconcile.yml")
+        for name in ("validate.yml", "check.yml", "reconcile.yml", "review.yml")
         for job in load(WORKFLOWS / name)["jobs"].values()
         for step in job["steps"]
         if step["name"] == INSTALL
@@ -211,23 +93,6 @@ def test_apply_gives_what_was_merged_and_takes_it_when_it_is_withdrawn(access: A
     assert not access.holds(HELD)
     done = access.run("reconcile.yml", "schedule", apply=True, environment="access-apply")
     assert "1 to" not in done.summary
-
-
-def test_apply_pushes_the_ledger_to_its_branch_and_the_next_run_remembers(access: Access) -> None:
-    """A CI machine forgets: each run has a clone of its own."""
-    said = (access.folder / "reconciler.yaml").read_text()
-    access.commit("reconciler.yaml", f"{said}ledger: {{store: branch, branch: access-ledger}}\n")
-    access.commit("grants/carol.yaml", GRANT)
-    branch = ("-C", str(access.sandbox.access), "log", "--format=%s", "access-ledger")
-    try:
-        for batches in (2, 3):  # what is intended and what came of it; then that nothing was to do
-            done = access.run("reconcile.yml", apply=True, environment="access-apply")
-            assert not done.failed, done.steps
-            log = subprocess.run(["git", *branch], capture_output=True, text=True, check=True)
-            assert len(log.stdout.splitlines()) == batches
-            git(access.folder, "update-ref", "-d", "refs/remotes/origin/access-ledger")
-    finally:
-        git(access.sandbox.access, "branch", "-q", "-D", "access-ledger")
 
 
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "issue_comment"])

@@ -70,7 +70,7 @@ def test_the_pipeline_is_one_by_bitbuckets_schema(templates: Path) -> None:
 
 
 def check(schema: str, *paths: Path) -> None:
-    command = [BIN / "check-jsonschema", "--builtin-schema", schema, *paths]
+    command: list[Path | str] = [BIN / "check-jsonschema", "--builtin-schema", schema, *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -95,7 +95,14 @@ def test_zizmor_finds_nothing(every: tuple[Path, ...], persona: str) -> None:
 
 
 def zizmor(persona: str, *paths: Path) -> None:
-    command = [BIN / "zizmor", "--offline", "--no-progress", "--persona", persona, *paths]
+    command: list[Path | str] = [
+        BIN / "zizmor",
+        "--offline",
+        "--no-progress",
+        "--persona",
+        persona,
+        *paths,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -132,31 +139,85 @@ def test_access_repositories_pass_only_inputs_and_secrets_that_the_workflows_hav
             takes = called["on"]["workflow_call"]
             assert set(job.get("with", {})) <= set(takes["inputs"])
             assert set(job.get("secrets", {})) <= set(takes["secrets"])
-            assert asks(called) == job["permissions"]
+            (lent,) = called["jobs"].values()
+            # GitHub refuses a call whose jobs ask for more than the caller gives.
+            assert lent.get("permissions", job["permissions"]) == job["permissions"]
 
 
-def asks(workflow: dict[str, Any]) -> dict[str, str]:
-    """GitHub refuses a call whose jobs ask for more than the caller gives."""
-    (job,) = workflow["jobs"].values()
-    return dict(job["permissions"])
+# They have what the caller's job has: their one job plans and applies, or keeps its ledger here or
+# there.
+LENT = ("reconcile.yml", "review.yml")
 
 
 def test_workflows_start_with_no_permission_at_all(every: tuple[Path, ...]) -> None:
     for path in every:
-        assert load(path)["permissions"] == {}, path
+        if path.name in LENT and path.parent == WORKFLOWS:
+            assert set(load(path)["on"]) == {"workflow_call"}
+            assert "permissions" not in load(path)
+        else:
+            assert load(path)["permissions"] == {}, path
 
 
-def test_no_workflow_can_write_to_the_repository(every: tuple[Path, ...]) -> None:
+def given(every: tuple[Path, ...]) -> dict[str, dict[str, str]]:
+    """The permissions of each job, by "workflow job", of the callers and of what is not called."""
+    return {
+        f"{path.stem} {name}": job["permissions"]
+        for path in every
+        if path.parent != WORKFLOWS or path.name not in LENT
+        for name, job in load(path)["jobs"].items()
+    }
+
+
+def test_every_job_says_what_it_may_and_two_of_them_push_the_ledger(
+    every: tuple[Path, ...],
+) -> None:
+    reading = {"contents": "read"}
+    assert given(every) == {
+        "ci test": reading,
+        "validate validate": reading,
+        "validate plan": {**reading, "pull-requests": "read", "id-token": "write"},
+        "check check": {**reading, "pull-requests": "write", "statuses": "write"},
+        "reviewed reviewed": {},
+        "reconcile reconcile": {"contents": "write", "pull-requests": "read", "id-token": "write"},
+        "review review": {"contents": "write", "pull-requests": "write"},
+    }
     for path in every:
-        for job in jobs(path):
-            asked = dict(job["permissions"])
-            if path.name == "check.yml":
-                assert asked.pop("pull-requests") == asked.pop("statuses") == "write"
-            if path.name == "review.yml":
-                assert asked.pop("pull-requests") == "write"
-                assert "id-token" not in asked
-            assert asked.pop("id-token", "write") == "write"
-            assert set(asked.values()) <= {"read"}, path
+        if path.parent == WORKFLOWS and path.name in LENT:
+            assert all("permissions" not in job for job in jobs(path))
+
+
+def test_what_can_push_to_the_repository_runs_from_the_main_line_alone(
+    templates: Path,
+) -> None:
+    theirs = templates / "github" / ".github" / "workflows"
+    for path in theirs.glob("*.yml"):
+        workflow = load(path)
+        for job in workflow["jobs"].values():
+            if job["permissions"].get("contents") == "write":
+                assert set(workflow["on"]) == {"push", "schedule", "workflow_dispatch"}
+                assert workflow["on"]["push"] == {"branches": ["main"]}
+                assert job["with"]["environment"] == "access-apply"
+
+
+def test_a_secret_is_in_the_environment_of_the_steps_that_need_it_alone() -> None:
+    wanted = {
+        "RECONCILER_LEDGER_KEY": {"reconcile.yml Apply", "review.yml Tell"},
+        "RECONCILER_LEDGER_TOKEN": {"reconcile.yml Apply", "review.yml Tell"},
+        "RECONCILER_HEC_TOKEN": {"reconcile.yml Ship the ledger, also of a run that failed"},
+        "HEARTBEAT_URL": {"reconcile.yml Tell the dead-man alarm that all is well"},
+    }
+    for name in LENT:
+        workflow = load(WORKFLOWS / name)
+        assert "env" not in workflow
+        assert all("env" not in job for job in jobs(WORKFLOWS / name))
+    for secret, needed in wanted.items():
+        found = {
+            f"{path.name} {step['name']}"
+            for path in WORKFLOWS.glob("*.yml")
+            for step in steps(path)
+            if f"secrets.{secret} " in str(step)
+        }
+        assert found == needed, secret
 
 
 def test_what_comments_on_pull_requests_can_do_nothing_else(templates: Path) -> None:
@@ -246,7 +307,7 @@ def test_access_ends_at_any_time_so_the_run_comes_four_times_an_hour_off_the_ful
 
 
 def test_the_whole_history_is_checked_out_and_no_token_stays_behind() -> None:
-    for name in ("validate.yml", "check.yml", "reconcile.yml"):
+    for name in ("validate.yml", "check.yml", "reconcile.yml", "review.yml"):
         checkouts = [
             step["with"]
             for step in steps(WORKFLOWS / name)
