@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.engine.connections import Connections
 from reconciler.engine.situation import Situation
@@ -45,7 +45,9 @@ def draw_up(situation: Situation, connections: Connections, safety: Safety) -> P
         situation.strangers,
         _beside(drawn, situation, safety.separated) if safety.separated else _nobody,
     )
-    return guard(drawn, facts, safety.released)
+    modes = {system: connections.mode(system) for system in connections.systems}
+    reported = frozenset(name for name, mode in modes.items() if mode is not Mode.ENFORCE)
+    return replace(guard(drawn, facts, safety.released), reported=reported)
 
 
 def _own(taken: Iterable[Change], connections: Connections) -> dict[str, frozenset[str] | None]:

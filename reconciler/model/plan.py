@@ -121,7 +121,8 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`changes` in the order to carry them out: removals first. `notices` are said first, and
-    loudly. `unrecorded` is live, unmarked and ours by git's history, and not in the ledger yet."""
+    loudly. `unrecorded` is live, unmarked and ours by git's history, and not in the ledger yet.
+    `reported` are the systems whose changes are only shown."""
 
     at: datetime
     changes: tuple[Change, ...] = ()
@@ -135,22 +136,25 @@ class Plan:
     reviews: tuple[OpenReview, ...] = ()
     notices: tuple[str, ...] = ()
     unrecorded: tuple[Declared, ...] = ()
+    reported: frozenset[str] = frozenset()
 
     @property
     def hash(self) -> str:
-        """Of the changes and what is held, not of the moment: equal work has an equal hash."""
-        rows = [[_fields(c), ""] for c in self.changes] + [
-            [_fields(h.change), h.guard] for h in self.held
-        ]
+        """Of the changes, what is held and what is only shown, not of the moment: equal work has an
+        equal hash."""
+        rows = [[*_fields(c), "", self._shown(c)] for c in self.changes]
+        rows += [[*_fields(h.change), h.guard, self._shown(h.change)] for h in self.held]
         return sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
 
+    def _shown(self, change: Change) -> bool:
+        return change.assignment.entitlement.system in self.reported
 
-def _fields(c: Change) -> list[str]:
-    fields = [c.action, c.cause, c.assignment.key, _instant(c.until), str(c.native_expiry)]
-    fields += [c.replaces, c.restores, *c.grants]
-    if c.live:
-        fields += [c.live.handle, c.live.marker or "", _instant(c.live.until)]
-    return fields
+
+def _fields(c: Change) -> list[object]:
+    """Lists within, so that no file's name can stand for something of the system."""
+    live = [c.live.handle, c.live.marker or "", _instant(c.live.until)] if c.live else []
+    fields: list[object] = [c.action, c.cause, c.assignment.key, _instant(c.until)]
+    return [*fields, c.native_expiry, c.replaces, c.restores, list(c.grants), live]
 
 
 def _instant(at: datetime | None) -> str:

@@ -59,6 +59,13 @@ def test_declared_access_is_made_and_the_next_run_plans_nothing() -> None:
     assert run([said("alice"), said("bob")], system)[0].changes == ()
 
 
+def test_a_plan_that_was_only_shown_is_another_once_its_system_is_switched_on() -> None:
+    shown = run([said("alice")], FakeSystem(), mode=Mode.REPORT)[0]
+    done = run([said("alice")], FakeSystem(), mode=Mode.ENFORCE)[0]
+    assert shown.changes == done.changes
+    assert shown.hash != done.hash
+
+
 def test_rule_4_a_scope_that_cannot_be_read_is_unknown_and_the_others_go_on() -> None:
     row = live(assignment("zoe", kind=MARKED, on="broken one"))
     system = FakeSystem(broken={"broken one"}).hold(row)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.model import Cause, Foreign, Observed, Plan
+from reconciler.model import Action, Cause, Change, Foreign, Observed, Plan
 from tests.build import (
     KINDS,
     MARKED,
@@ -272,6 +272,14 @@ def test_the_hash_tells_the_work_and_not_the_moment() -> None:
     a, b = planned([claim(assignment())], []), planned([claim(assignment())], [], now=hours(0.5))
     assert a.hash == b.hash
     assert a.hash != planned([claim(assignment(), end=2)], []).hash
+
+
+def test_the_hash_of_a_change_cannot_be_had_by_another_name_of_its_file() -> None:
+    row = live(assignment(kind=NATIVE), until=2)
+    said = Change(Action.ADD, Cause.DECLARED, assignment(), grants=("a",), live=row)
+    end = row.until.isoformat() if row.until else ""
+    alike = replace(said, grants=("a", row.handle, row.marker or "", end), live=None)
+    assert Plan(NOW, (said,)).hash != Plan(NOW, (alike,)).hash
 
 
 class TestSlots:
