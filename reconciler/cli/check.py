@@ -1,4 +1,5 @@
-"""`reconciler check`: what a pull request would do, and what stands against its merge."""
+"""`reconciler check`: what a pull request would do, and what stands against its merge. Changes no
+system."""
 
 from __future__ import annotations
 

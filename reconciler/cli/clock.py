@@ -1,4 +1,5 @@
-"""The clock. Read once, here, by the command that starts a run; everything else is handed `now`."""
+"""The clock. Read once, here, by the command that starts a run; everything else is handed `now`,
+and never reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How the command line reaches the forge: credentials from the environment, and the memory."""
+"""How the command line reaches the forge: credentials from the environment, and the memory. Asks
+nothing itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Options that several commands share, and the consoles they print on."""
+"""Options that several commands share, and the consoles they print on. Runs none of the
+commands."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Where a request is made: the clone, its main line, the rules that count there, and the forge if it
-can be asked."""
+"""Where a request is made: the clone, its main line, the rules that count there, and the forge if
+it can be asked. Decides nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the command line of `reconciler request` says, and the delivery that all its ways share."""
+"""What the command line of `reconciler request` says, and the delivery that all its ways share.
+Judges nothing itself."""
 
 from __future__ import annotations
 

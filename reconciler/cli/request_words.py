@@ -1,4 +1,5 @@
-"""How `reconciler request` says what the rules say: before anything is written, and afterwards."""
+"""How `reconciler request` says what the rules say: before anything is written, and afterwards.
+Decides nothing."""
 
 from __future__ import annotations
 

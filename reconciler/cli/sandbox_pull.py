@@ -1,4 +1,5 @@
-"""`reconciler sandbox pull`: what people do on the sandbox's GitHub, each in his own name."""
+"""`reconciler sandbox pull`: what people do on the sandbox's GitHub, each in his own name. Never on
+a real forge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the commands of the sandbox share: where it lives, and how they print rows."""
+"""What the commands of the sandbox share: where it lives, and how they print rows. Starts
+nothing."""
 
 from __future__ import annotations
 

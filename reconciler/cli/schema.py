@@ -1,4 +1,4 @@
-"""`reconciler schema`: the format of a file as a JSON schema that stands alone."""
+"""`reconciler schema`: the format of a file as a JSON schema that stands alone. Checks no file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The readers of one run, opened when first needed and sharing one pace per system."""
+"""The readers of one run, opened when first needed and sharing one pace per system. Knows no
+provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Claims -> assignments: names spelled as the systems spell them, subjects as their own ids."""
+"""Claims -> assignments: names spelled as the systems spell them, subjects as their own ids. Never
+guesses a name."""
 
 from __future__ import annotations
 

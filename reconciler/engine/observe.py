@@ -1,4 +1,4 @@
-"""Reads every scope in use, side by side. A scope is read whole or is unknown."""
+"""Reads every scope in use, side by side. A scope is read whole or is unknown, never half."""
 
 from __future__ import annotations
 

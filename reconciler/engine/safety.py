@@ -1,4 +1,5 @@
-"""Draws up the guarded plan of a situation, and says which of it may be carried out."""
+"""Draws up the guarded plan of a situation, and says which of it may be carried out. Carries out
+nothing."""
 
 from __future__ import annotations
 

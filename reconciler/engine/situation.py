@@ -1,4 +1,4 @@
-"""All that is known at one moment: what git says, and what the systems say."""
+"""All that is known at one moment: what git says, and what the systems say. Changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Looks again after writing: what is still to do has failed, whatever the system answered."""
+"""Looks again after writing: what is still to do has failed, whatever the system answered. Never
+writes."""
 
 from __future__ import annotations
 

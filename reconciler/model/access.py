@@ -1,4 +1,4 @@
-"""What can be held, by whom, and the atom of every plan: who holds what."""
+"""What can be held, by whom, and the atom of every plan: who holds what. Never says who may."""
 
 from __future__ import annotations
 

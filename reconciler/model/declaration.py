@@ -1,4 +1,5 @@
-"""What git declares, and declared before: who may hold what, when, and which file says so."""
+"""What git declares, and declared before: who may hold what, when, and which file says so. Never
+what is live."""
 
 from __future__ import annotations
 

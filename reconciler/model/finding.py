@@ -1,4 +1,4 @@
-"""One check of `reconciler doctor`."""
+"""What one check of `reconciler doctor` found. Never looks itself."""
 
 from __future__ import annotations
 

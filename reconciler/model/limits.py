@@ -1,4 +1,4 @@
-"""How much may go at once before a person must look."""
+"""How much may go at once before a person must look. Counts nothing itself."""
 
 from __future__ import annotations
 

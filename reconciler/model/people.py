@@ -1,4 +1,5 @@
-"""People, their groups, services, and how each is known in the systems."""
+"""People, their groups, services, and how each is known in the systems. Never says what they
+hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The difference between declared and live, as data that can be printed, hashed and applied."""
+"""The difference between declared and live, as data that can be printed, hashed and applied.
+Applies nothing."""
 
 from __future__ import annotations
 

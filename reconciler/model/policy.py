@@ -1,4 +1,5 @@
-"""What a policy says: rules about access, and who approves changes of the rules themselves."""
+"""What a policy says: rules about access, and who approves changes of the rules themselves. Decides
+nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The place in a file that a person should go and edit."""
+"""The place in a file that a person should go and edit. Never opens it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Changes too dangerous to make unasked. Each guard is a pure function; GUARDS is all of them."""
+"""Changes too dangerous to make unasked. They are held, never dropped. Each guard is a pure
+function; GUARDS is all of them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """A digest of the code that decides, and of what asks the forge: what an earlier version found is
-found again."""
+found again, and never taken over."""
 
 from __future__ import annotations
 

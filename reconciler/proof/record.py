@@ -1,4 +1,5 @@
-"""What was decided about claims, as events for the ledger: with the rule, and who approved."""
+"""What was decided about claims, as events for the ledger: with the rule, and who approved. Writes
+none of them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,2 @@
-"""Shows plans, outcomes and status: text for people, markdown for pull requests, JSON for machines."""
+"""Shows plans, outcomes and status: text for people, markdown for pull requests, JSON for machines.
+Decides nothing."""

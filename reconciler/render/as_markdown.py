@@ -1,4 +1,5 @@
-"""A plan for a pull request or a job summary. Whatever comes from outside is escaped."""
+"""A plan for a pull request or a job summary. Whatever comes from outside is escaped, and never
+markup."""
 
 from __future__ import annotations
 

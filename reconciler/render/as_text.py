@@ -1,4 +1,4 @@
-"""Plans and outcomes for a person at a terminal, or plain when piped."""
+"""Plans and outcomes for a person at a terminal, or plain when piped. Never for machines."""
 
 from __future__ import annotations
 

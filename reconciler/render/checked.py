@@ -1,5 +1,5 @@
 """A check for a person at a terminal, for a comment on the pull request, and as JSON by
-schemas/check.schema.json. Whatever comes from outside is escaped."""
+schemas/check.schema.json. Whatever comes from outside is escaped, and never markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The short words that every rendering shares: one wording for one thing."""
+"""The short words that every rendering shares: one wording for one thing. Prints nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the content of a file is judged by: the schemas, and the systems of the configuration."""
+"""What the content of a file is judged by: the schemas, and the systems of the configuration.
+Connects to nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access items -> entitlements, through the pure part of each system's provider."""
+"""Access items -> entitlements, through the pure part of each system's provider. Asks no system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of one file -> a document of the model, or every problem of that file."""
+"""The bytes of one file -> a document of the model, or every problem of that file: never both."""
 
 from __future__ import annotations
 

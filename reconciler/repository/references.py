@@ -1,4 +1,5 @@
-"""What files say of each other: every name that is used must be one that some file defines."""
+"""What files say of each other: every name that is used must be one that some file defines. Asks no
+system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small pieces of wording that errors share."""
+"""Small pieces of wording that errors share. Decides nothing."""
 
 from __future__ import annotations
 

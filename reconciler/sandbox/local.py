@@ -1,4 +1,5 @@
-"""What a local system must offer, and the organisation that all of them are seeded with."""
+"""What a local system must offer, and the organisation that all of them are seeded with. Serves
+nothing itself."""
 
 from __future__ import annotations
 

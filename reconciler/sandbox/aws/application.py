@@ -1,4 +1,4 @@
-"""The WSGI application: our operations first, moto for all others. One request at a time."""
+"""The WSGI application: our operations first, moto for all others. Never two requests at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Azure on loopback: ARM with PIM, the login endpoints and a little of Microsoft Graph, over TLS."""
+"""Azure on loopback: ARM with PIM, the login endpoints and a little of Microsoft Graph, over TLS.
+Believes every token that it made, and checks no signature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Google Cloud on loopback: allow policies over gRPC and REST, on one shared state."""
+"""Google Cloud on loopback: allow policies over gRPC and REST, on one shared state. Checks no
+credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What people do on the local GitHub, asked for by name: the ways of `reconciler sandbox pull`."""
+"""What people do on the local GitHub, asked for by name: the ways of `reconciler sandbox pull`.
+Never does what the hub refuses."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """What one does on the local GitHub: push, open, review, merge. Its commits are real commits of a
-bare git repository; what was pushed to it past the pull requests is noticed from the refs."""
+bare git repository; what was pushed to it past the pull requests is noticed from the refs. Speaks
+no HTTP."""
 
 from __future__ import annotations
 
