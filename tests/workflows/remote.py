@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 READS, WRITES = "read-" + "0" * 8, "write-" + "0" * 8
 
@@ -59,7 +60,7 @@ class Remote:
             self._served(request)
 
     def _served(self, request: BaseHTTPRequestHandler) -> None:
-        path, _, query = request.path.partition("?")
+        _, _, path, query, _ = urlsplit(request.path)  # a proxy is asked for whole addresses
         length = request.headers.get("Content-Length", "0")
         env = {
             "PATH": os.environ["PATH"],
