@@ -55,8 +55,9 @@ class _PacedRetry(Retry):
 
 
 class _PacedAdapter(HTTPAdapter):
-    def __init__(self, pace: Pace, patience: Patience) -> None:
+    def __init__(self, pace: Pace, ca: str, patience: Patience) -> None:
         self._pace = pace
+        self._ca = ca
         super().__init__(
             max_retries=_PacedRetry(
                 total=patience.tries,
@@ -74,17 +75,24 @@ class _PacedAdapter(HTTPAdapter):
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         self._pace()
+        if self._ca:  # said last: REQUESTS_CA_BUNDLE wins over a session, and so do some SDKs
+            kwargs["verify"] = self._ca
         return super().send(*args, **kwargs)
 
 
 def open_session(pace: Pace, ca: str, patience: Patience) -> requests.Session:
     """`ca` is a PEM bundle to trust instead of the system's own."""
     session = requests.Session()
-    adapter = _PacedAdapter(pace, patience)
+    adapter = _PacedAdapter(pace, ca, patience)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.verify = ca or True
+    session.auth = _as_it_is  # or a password of ~/.netrc for that host would replace the token
     # A redirect turns a PUT into a GET, and may lead to another host: whoever sends one is wrong.
     session.max_redirects = 0
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
