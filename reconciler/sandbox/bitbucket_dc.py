@@ -1,16 +1,16 @@
 """A local Bitbucket Data Center: the permission calls of REST API 1.0, as its description of 8.14
-says. Never answers about effective permissions."""
+says. Of effective permissions it knows the global ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
 from reconciler.sandbox.bitbucket import Holder, Limit, Place, Table
+from reconciler.sandbox.bitbucket_dc_people import GLOBAL_ROLES, INSTANCE, People, User
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE, SERVICES, Row, Served
 from reconciler.sandbox.rest import Answer, Refusal, Server, as_json, empty_wanted, number
@@ -20,11 +20,10 @@ TOKEN = "local-http-access-token"
 PASSWORD = "local-password"  # BOT's own: tokens are not taken by administrative calls
 PROJECTS = ("PAY",)
 REPOSITORIES = ("PAY/payments-api", "PAY/ledger")
-INSTANCE = Place("global", "")
 ROLES = {
     "project": ("PROJECT_READ", "PROJECT_WRITE", "REPO_CREATE", "PROJECT_ADMIN"),
     "repository": ("REPO_READ", "REPO_WRITE", "REPO_ADMIN"),
-    "global": ("LICENSED_USER", "PROJECT_CREATE", "ADMIN", "SYS_ADMIN"),
+    "global": GLOBAL_ROLES,
 }
 _API = "/rest/api/<any('1.0', latest):version>"
 _PATHS = {
@@ -32,25 +31,6 @@ _PATHS = {
     "project": f"{_API}/projects/<key>/permissions",
     "repository": f"{_API}/projects/<key>/repos/<slug>/permissions",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    name: str
-    id: int
-    email: str
-
-    @property
-    def shown(self) -> dict[str, object]:
-        return {
-            "name": self.name,
-            "emailAddress": self.email,
-            "active": True,
-            "displayName": self.name.title(),
-            "id": self.id,
-            "slug": self.name.lower(),
-            "type": "NORMAL",
-        }
 
 
 class LocalBitbucketDc:
@@ -64,12 +44,15 @@ class LocalBitbucketDc:
         self.limit: Limit | None = None
         self.licences: int | None = None
         self.tokens = {TOKEN: BOT}
-        self.groups = {*GROUPS, "developers"}
-        self._users: dict[str, User] = {}
-        for login in (*(p.login for p in PEOPLE), *SERVICES, BOT):
-            self.add_user(login)
         places = [Place("project", key) for key in PROJECTS]
         self.table = Table([INSTANCE, *places, *(Place("repository", r) for r in REPOSITORIES)])
+        self.people = People(self.table)
+        self.people.groups = {name: set(members) for name, members in GROUPS.items()}
+        self.people.groups["developers"] = {"bob", "carol", "dave"}
+        for login in (*(p.login for p in PEOPLE), *SERVICES, BOT):
+            self.add_user(login)
+        self.defaults: dict[str, str] = {}  # by key of a project: what every user may do there
+        self.public: set[Place] = set()
         self.table.put(INSTANCE, Holder("users", BOT), "SYS_ADMIN")
         self.table.put(INSTANCE, Holder("groups", "developers"), "LICENSED_USER")
         ledger = Place("repository", "PAY/ledger")
@@ -78,9 +61,7 @@ class LocalBitbucketDc:
         self._server = Server(_rules(), self._answers(), _error, self._before)
 
     def add_user(self, name: str, email: str = "") -> User:
-        user = User(name, 101 + len(self._users), email or f"{name.lower()}@example.com")
-        self._users[name.lower()] = user
-        return user
+        return self.people.add_user(name, email)
 
     def start(self, faults: Faults, home: Path, port: int = 0) -> Served:
         url = self._server.start(self.name, faults, port)
@@ -112,6 +93,8 @@ class LocalBitbucketDc:
             ),
             "users": self._search,
             "permissions": self._permissions,
+            "default": self._default,
+            "place": self._shown,
         }
 
     def _before(self, request: Request) -> None:
@@ -140,13 +123,30 @@ class LocalBitbucketDc:
         return response
 
     def _search(self, request: Request, version: str) -> Response:
-        text = request.args.get("filter", "").lower()
-        found = [
-            user.shown
-            for user in self._users.values()
-            if text in user.name.lower() or text in user.email.lower()
-        ]
+        text, group, permission = (
+            request.args.get(name, "") for name in ("filter", "group", "permission")
+        )
+        if permission and permission not in GLOBAL_ROLES:
+            raise Refusal(400, f"'{permission}' is not filtered by here: global ones are")
+        found = [u.shown for u in self.people.search(text.lower(), group, permission)]
         return self._signed(request, self._page(request, found))
+
+    def _default(self, request: Request, version: str, key: str, permission: str) -> Response:
+        place = self._place("project", key, "")
+        self._check_admin(request, place)
+        if permission not in ROLES["project"]:
+            raise Refusal(400, f"'{permission}' is not a valid permission.")
+        permitted = self.defaults.get(place.name) == permission
+        return self._signed(request, as_json({"permitted": permitted}))
+
+    def _shown(self, request: Request, version: str, key: str, slug: str = "") -> Response:
+        place = self._place("repository" if slug else "project", key, slug)
+        project = self._place("project", key, "")
+        shown = {"key": project.name, "public": project in self.public, "type": "NORMAL"}
+        if slug:
+            repository = {"slug": slug.lower(), "public": place in self.public}
+            shown = {**repository, "project": shown}
+        return self._signed(request, as_json(shown))
 
     def _permissions(
         self, request: Request, version: str, kind: str, section: str, key: str = "", slug: str = ""
@@ -241,7 +241,7 @@ class LocalBitbucketDc:
         return place
 
     def _holder(self, section: str, name: str) -> Holder:
-        known = self._users if section == "users" else self.groups
+        known = self.people.users if section == "users" else self.people.groups
         if name.lower() in known:
             return Holder(section, name.lower())
         noun = section.removesuffix("s")
@@ -253,7 +253,7 @@ class LocalBitbucketDc:
 
     def _row(self, holder: Holder, role: str) -> dict[str, object]:
         if holder.section == "users":
-            return {"user": self._users[holder.name].shown, "permission": role}
+            return {"user": self.people.users[holder.name].shown, "permission": role}
         return {"group": {"name": holder.name}, "permission": role}
 
     def _page(self, request: Request, rows: list[dict[str, object]]) -> Response:
@@ -283,6 +283,10 @@ def _not_permitted() -> Refusal:
 def _rules() -> Iterable[Rule]:
     yield Rule(f"{_API}/application-properties", endpoint="properties", methods=["GET"])
     yield Rule(f"{_API}/users", endpoint="users", methods=["GET"])
+    project = f"{_API}/projects/<key>"
+    yield Rule(f"{project}/permissions/<permission>/all", endpoint="default", methods=["GET"])
+    yield Rule(project, endpoint="place", methods=["GET"])
+    yield Rule(f"{project}/repos/<slug>", endpoint="place", methods=["GET"])
     for kind, path in _PATHS.items():
         yield Rule(
             f"{path}/<any(users, groups):section>",

@@ -14,7 +14,8 @@ from reconciler.model import Principal, Subject
 from reconciler.providers.base import Reader, System
 from reconciler.providers.bitbucket_dc import connect
 from reconciler.sandbox.bitbucket import Holder, Place
-from reconciler.sandbox.bitbucket_dc import INSTANCE, TOKEN, LocalBitbucketDc
+from reconciler.sandbox.bitbucket_dc import TOKEN, LocalBitbucketDc
+from reconciler.sandbox.bitbucket_dc_people import INSTANCE
 from reconciler.sandbox.faults import Faults
 from tests.providers.bitbucket_build import calls_of, fail, give, group, no_pace, person, take
 from tests.providers.bitbucket_dc_world import local_dc

@@ -181,7 +181,7 @@ def test_the_seed_is_the_organisation(cloud: LocalBitbucketCloud, dc: LocalBitbu
     )
     assert Row("bitbucket-dc", "PAY", "PROJECT_ADMIN", "grace") in dc.rows()
     assert Row("bitbucket-dc", "global", "SYS_ADMIN", "reconciler") in dc.rows()
-    assert set(GROUPS) <= cloud.groups == dc.groups
+    assert set(GROUPS) <= cloud.groups == set(dc.people.groups)
 
 
 def test_dc_rows_have_the_described_shape(dc_client: Client) -> None:
@@ -312,3 +312,37 @@ def test_an_empty_fault_is_a_page_that_looks_well(client: Client, dc_client: Cli
     status, page = dc_client.ask(f"{PAY}/users")
     assert (status, "values" in page) == (200, False)
     assert len(client.ask(f"{WEB}/groups")[1]["values"]) == 1
+
+
+def test_dc_finds_users_by_group_and_by_global_permission(
+    dc: LocalBitbucketDc, dc_client: Client
+) -> None:
+    def found(query: str) -> list[str]:
+        return [user["name"] for user in dc_client.ask(f"users?{query}")[1]["values"]]
+
+    dc.people.groups["developers"].add("auditors")
+    assert found("group=Developers") == ["bob", "carol", "dave", "erin"]
+    assert found("group=developers&filter=CAR") == ["carol"]
+    assert found("group=nope") == []
+    assert found("permission=ADMIN") == ["reconciler"]  # SYS_ADMIN includes it
+    assert found("permission=LICENSED_USER&filter=erin") == ["erin"]
+    assert dc_client.ask("users?permission=REPO_READ")[0] == 400
+
+
+def test_dc_tells_the_default_permission_to_project_admins(
+    dc: LocalBitbucketDc, dc_client: Client
+) -> None:
+    dc.defaults["PAY"] = "PROJECT_READ"
+    assert dc_client.ask(f"{PAY}/PROJECT_READ/all") == (200, {"permitted": True})
+    assert dc_client.ask(f"{PAY}/PROJECT_WRITE/all") == (200, {"permitted": False})
+    assert dc_client.ask(f"{PAY}/REPO_READ/all")[0] == 400
+    dc.table.clear(Place("global", ""), Holder("users", bitbucket_dc.BOT))
+    assert dc_client.ask(f"{PAY}/PROJECT_READ/all")[0] == 401
+
+
+def test_dc_tells_what_is_public(dc: LocalBitbucketDc, dc_client: Client) -> None:
+    dc.public.add(Place("project", "PAY"))
+    assert dc_client.ask("projects/pay")[1]["public"] is True
+    repository = dc_client.ask("projects/PAY/repos/Ledger")[1]
+    assert (repository["public"], repository["project"]["public"]) == (False, True)
+    assert dc_client.ask("projects/PAY/repos/nope")[0] == 404

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from reconciler.errors import UnknownPrincipal
 from reconciler.model import Entitlement, Observed, Principal, Subject, SubjectKind
 from reconciler.providers.bitbucket.holders import observed
+from reconciler.providers.bitbucket_dc.indirect import Ways
 from reconciler.providers.bitbucket_dc.rest import Rest
 
 
@@ -18,6 +19,7 @@ class DataCenterReader:
     def __init__(self, system: str, rest: Rest) -> None:
         self._system = system
         self._rest = rest
+        self._ways = Ways(system, rest)
         self._lock = threading.Lock()
         self._found: dict[str, str] = {}  # e-mail address: name
 
@@ -39,6 +41,9 @@ class DataCenterReader:
 
     def observe(self, scope: str, entitlements: Collection[Entitlement]) -> tuple[Observed, ...]:
         return observed(self._system, scope, self._rest.holders)
+
+    def indirect(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
+        return self._ways.to(principal, entitlement)
 
     def own(self) -> frozenset[str]:
         return frozenset({f"user:{self._rest.signed_in().lower()}"})

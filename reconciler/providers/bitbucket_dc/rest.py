@@ -1,6 +1,6 @@
 """The calls to Bitbucket Data Center's REST API 1.0 that we need, and the shapes of their answers.
 
-Never touches a project's default permission (`/permissions/{permission}/all`): everybody is no
+Never changes a project's default permission (`/permissions/{permission}/all`): everybody is no
 principal.
 """
 
@@ -61,19 +61,60 @@ class Rest:
 
     def holders(self, kind: str, resource: str) -> tuple[Holder, ...]:
         """Who holds a permission of its own there: two lists, users and groups."""
-        return (
-            *self._list(kind, resource, "users"),
-            *self._list(kind, resource, "groups"),
-        )
+        return *self._list(kind, resource, "users"), *self.groups(kind, resource)
+
+    def groups(self, kind: str, resource: str) -> tuple[Holder, ...]:
+        return self._list(kind, resource, "groups")
 
     def users_like(self, text: str) -> tuple[User, ...]:
         """Users whose name, display name or e-mail address contains `text`.
 
         Not by `/admin/users`: Data Center takes no HTTP access token there (BSERV-10482).
         """
-        action = f"look up {text}"
-        rows = self._pages(action, f"{_API}/users", {"filter": text})
-        return tuple(self._user(action, row) for row in rows)
+        return self._users(f"look up {text}", {"filter": text})
+
+    def is_member(self, name: str, group: str) -> bool:
+        """`/users` looks in a group, too, and takes a token of any licensed user. Not by
+        `/admin/users/more-members` (BSERV-10482). Nested groups count where Bitbucket reads them.
+
+        Source of the filters: REST description of 8.14, "Get all users".
+        """
+        action = f"find out whether {name} is in group {group}"
+        return _named(name, self._users(action, {"filter": name, "group": group}))
+
+    def global_role(self, name: str) -> str:
+        """The global permission that opens every project to a user, of their own or through a
+        group: "" for none. `/users` keeps those who have a permission, and all may ask."""
+        for role in ("sys-admin", "admin"):
+            action = f"find out whether {name} is {role} of the instance"
+            query = {"filter": name, "permission": ROLES[GLOBAL][role]}
+            if _named(name, self._users(action, query)):
+                return role
+        return ""
+
+    def default_role(self, project: str) -> str:
+        """What a project gives every licensed user, "" for nothing."""
+        for role in ("admin", "write", "read"):
+            action = f"read the default permission of project {project}"
+            path = f"{_base(PROJECT, project)}/{ROLES[PROJECT][role]}/all"
+            body = object_in(self._calls.system, action, self._calls.get(action, path))
+            if not isinstance(permitted := body.get("permitted"), bool):
+                raise self._odd(action, f"whether {role} is permitted came as {permitted!r}")
+            if permitted:
+                return role
+        return ""
+
+    def is_public(self, kind: str, resource: str) -> bool:
+        """Whether a project or repository can be read without signing in, also by its project."""
+        action = f"find out whether {kind} {resource} is public"
+        path = _base(kind, resource).removesuffix("/permissions")
+        body = object_in(self._calls.system, action, self._calls.get(action, path))
+        match body:
+            case {"public": bool(own), "project": {"public": bool(project)}}:
+                return own or project
+            case {"public": bool(own)} if kind == PROJECT:
+                return own
+        raise self._odd(action, "the answer does not say")
 
     def signed_in(self) -> str:
         """The name of the token's user: no call tells it, but every answer has it as a header."""
@@ -107,6 +148,10 @@ class Rest:
             f"{_base(kind, resource)}/{section_of(principal)}",
             params={"name": _name(principal)},
         )
+
+    def _users(self, action: str, query: Mapping[str, str]) -> tuple[User, ...]:
+        rows = self._pages(action, f"{_API}/users", query)
+        return tuple(self._user(action, row) for row in rows)
 
     def _list(self, kind: str, resource: str, section: str, like: str = "") -> tuple[Holder, ...]:
         action = f"list the {section} of {kind} {resource}"
@@ -177,3 +222,8 @@ def _base(kind: str, resource: str) -> str:
 
 def _name(principal: Principal) -> str:
     return principal.id.partition(":")[2]
+
+
+def _named(name: str, users: tuple[User, ...]) -> bool:
+    """The filter finds every name and address that contains the text."""
+    return any(user.name.lower() == name for user in users)
