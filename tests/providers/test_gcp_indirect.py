@@ -165,6 +165,34 @@ def test_of_two_ways_through_a_group_the_longer_one_counts(world: World) -> None
     assert (row.via, row.until) == ("group all@example.com through inner@example.com", LATER)
 
 
+def test_a_way_that_ends_sooner_does_not_hide_the_longer_one(world: World) -> None:
+    world.bind("group:all@example.com")
+    world.group("all", "inner@example.com")
+    world.group("all", "alice@example.com", until="2027-01-01T00:00:00Z")
+    world.group("inner", "alice@example.com", until=SOON)
+    [row] = [r for r in world.ways() if "all@example.com" in r.via]
+    assert (row.via, row.until) == ("group all@example.com", LATER)
+
+
+def test_a_longer_way_round_that_lasts_longer_counts(world: World) -> None:
+    world.bind("group:all@example.com")
+    world.group("all", "inner@example.com", until=SOON)
+    world.group("all", "between@example.com")
+    world.group("between", "inner@example.com")
+    world.group("inner", "alice@example.com")
+    [row] = [r for r in world.ways() if "all@example.com" in r.via]
+    assert row.via.endswith(" through between@example.com through inner@example.com")
+    assert row.until is None
+
+
+def test_a_group_is_not_listed_for_somebody_who_is_found_for_good(world: World) -> None:
+    world.bind("group:all@example.com")
+    world.group("all", "inner@example.com", "alice@example.com")
+    world.group("inner", "bob@example.com")
+    assert world.told() == ["group all@example.com"]
+    assert not any("inner" in call.call for call in world.faults.calls("gcp"))
+
+
 def test_of_the_ends_of_membership_and_binding_the_first_counts(world: World) -> None:
     world.bind(
         "group:all@example.com", only='request.time < timestamp("2027-01-01T00:00:00Z")', title="x"
@@ -381,6 +409,8 @@ def test_an_owner_who_is_a_member_for_a_while_stays(world: World) -> None:
 
 def test_a_busy_directory_is_waited_for(world: World) -> None:
     world.fail("GET /v1/groups*", status=503, times=2)
+    world.fail("RPC Projects/GetProject", status=503)
+    world.fail("RPC Folders/GetIamPolicy", status=429)
     assert world.ways(GRACE)
 
 

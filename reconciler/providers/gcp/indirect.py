@@ -129,8 +129,8 @@ def _perhaps(many: str, who: str) -> bool:
     """
     if who.startswith("serviceAccount:"):
         return many.endswith(("/type/ServiceAccount", "/type/ServiceAgent"))
-    pool, mark, _ = who.removeprefix("principal:").partition("/subject/")
-    return bool(mark) and many.startswith(f"{pool}/")
+    pool = who.removeprefix("principal:").partition("/subject/")[0]
+    return many.startswith(f"{pool}/")
 
 
 def _condition(row: Row) -> str:
