@@ -13,15 +13,7 @@ from reconciler.repository.archive import Archive, Trace
 from reconciler.repository.configuration import Configuration
 from reconciler.repository.paths import GRANTS, Kind
 from tests.repository.build import CONFIGURATION, DIRECTORY, Repository, grant, hours
-
-NOW = hours(1000)
-READ, WRITE = grant("roles/viewer"), grant("roles/editor")
-BROKEN = READ.replace("subject:", "subjekt:")
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "access")
+from tests.repository.versions import BROKEN, NOW, READ, WRITE
 
 
 def loaded(repo: Repository, since: float = -1, cache: Path | None = None) -> Loaded:

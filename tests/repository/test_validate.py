@@ -28,11 +28,6 @@ from tests.repository.build import (
 BAD = grant().replace("subject", "subjekt")
 
 
-@pytest.fixture
-def repo(tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "access")
-
-
 def run(repo: Repository, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "XDG_CACHE_HOME": str(repo.root.parent / "cache"), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "reconciler", *words]
