@@ -197,13 +197,15 @@ def test_rest_walks_a_pull_request_from_open_to_merged(github: LocalGithub) -> N
     assert gone.json()["state"] == "DISMISSED"
 
 
-def test_a_stranger_gets_nothing(github: LocalGithub) -> None:
+def test_a_stranger_gets_nothing(github: RecordedGithub) -> None:
     url = f"{github.url}{REPOSITORY}/pulls"  # type: ignore[attr-defined]
     assert requests.get(url, timeout=10).status_code == 401
     token = github.users["alice"].token
     github.delete_user("alice")
     headers = {"Authorization": f"Bearer {token}"}
     assert requests.get(url, headers=headers, timeout=10).status_code == 401
+    # Refusals are held against the description too.
+    assert [heard.status for heard in github.exchanges] == [401, 401]
 
 
 def test_what_the_rules_ask_for_holds_but_for_an_administrator(github: LocalGithub) -> None:
