@@ -18,6 +18,7 @@ from azure.mgmt.authorization.v2020_10_01 import models as pim_models
 from azure.mgmt.authorization.v2022_04_01 import models
 
 from reconciler.sandbox.azure import LocalAzure, seed
+from reconciler.sandbox.azure.seed import DirectoryObject
 from reconciler.sandbox.faults import Faults
 
 AUTHORIZATION = "/providers/Microsoft.Authorization"
@@ -134,9 +135,28 @@ def test_assigned_to_counts_groups(client: Client) -> None:
     assert [row["properties"]["principalId"] for row in found] == [seed.object_id("auditors")]
 
 
-def test_a_filter_that_arm_does_not_know_is_refused(client: Client) -> None:
+def test_assigned_to_counts_groups_in_groups(client: Client) -> None:
+    names = [seed.object_id(name) for name in ("inner", "outer")]
+    for name, member in zip(names, (ALICE, names[0]), strict=True):
+        client.local.state.principals[name] = DirectoryObject(
+            name, "Group", "group", members=(member,)
+        )
+    client.put(seed.RG_PAYMENTS, seed.READER, names[1])
+    found = client.list(seed.RG_PAYMENTS, filter=f"assignedTo('{ALICE}')")
+    assert [row["properties"]["principalId"] for row in found] == [names[1]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "roleName eq 'x'",
+        f"atScope() and principalId eq '{ALICE}'",
+        f"assignedTo('{seed.object_id('auditors')}')",
+    ],
+)
+def test_a_filter_that_arm_does_not_take_is_refused(client: Client, text: str) -> None:
     path = f"{seed.SUB_PAYMENTS}{AUTHORIZATION}/roleAssignments"
-    query = urlencode({"$filter": "roleName eq 'x'", "api-version": "2022-04-01"})
+    query = urlencode({"$filter": text, "api-version": "2022-04-01"})
     assert code(client.ask("GET", f"{path}?{query}")) == (400, "InvalidFilter")
 
 
@@ -266,6 +286,19 @@ def test_a_requests_schedule_and_instance_belong_together(client: Client) -> Non
     assert instance["properties"]["roleAssignmentScheduleId"] == schedule["id"]
     for found in (schedule, instance):
         assert found["properties"]["endDateTime"] == "2026-12-01T13:00:00.0000000Z"
+
+
+def test_an_instance_says_whether_it_is_direct_of_a_group_or_inherited(client: Client) -> None:
+    kind, auditors = "roleAssignmentScheduleInstances", seed.object_id("auditors")
+    for filter in ("atScope()", f"assignedTo('{seed.object_id('erin@example.com')}')"):
+        [here] = _of(auditors, client.list(seed.SUB_PAYMENTS, kind, filter=filter))
+        assert here["memberType"] == ("Direct" if filter == "atScope()" else "Group")
+        [below] = _of(auditors, client.list(seed.RG_PAYMENTS, kind, filter=filter))
+        assert (below["memberType"], below["scope"]) == ("Inherited", seed.SUB_PAYMENTS)
+
+
+def _of(oid: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row["properties"] for row in rows if row["properties"]["principalId"] == oid]
 
 
 def test_an_assignment_is_over_at_its_end(client: Client) -> None:

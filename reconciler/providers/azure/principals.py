@@ -9,7 +9,7 @@ from urllib.parse import quote
 from azure.core.rest import HttpRequest
 
 from reconciler.errors import ProviderError, UnknownPrincipal
-from reconciler.model import Principal, Subject, SubjectKind
+from reconciler.model import Observed, Principal, Subject, SubjectKind
 from reconciler.providers.azure.once import Once
 from reconciler.providers.azure.scopes import GUID
 from reconciler.providers.azure.session import HalfPage, Session
@@ -30,9 +30,11 @@ class Principals:
         self._people: Once[Principal] = Once()
         self._names: dict[str, str] = {}
 
-    def named(self, principal: Principal) -> Principal:
+    def named_in(self, row: Observed) -> Observed:
         """With the name of the subject, when it is one that was asked for in this run."""
-        return replace(principal, name=self._names.get(principal.id, ""))
+        principal = row.assignment.principal
+        named = replace(principal, name=self._names.get(principal.id, ""))
+        return replace(row, assignment=replace(row.assignment, principal=named))
 
     def of(self, subject: Subject, account: str) -> Principal:
         """`user:{oid}`, `group:{oid}` or `serviceprincipal:{oid}`. Raises UnknownPrincipal."""

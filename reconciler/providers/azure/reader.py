@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from reconciler.model import Entitlement, Observed, Principal, Subject
+from reconciler.providers.azure.indirect import OtherWays
 from reconciler.providers.azure.principals import Principals
 from reconciler.providers.azure.roles import Roles
 from reconciler.providers.azure.rows import Rows
@@ -20,6 +21,7 @@ class AzureReader:
         self._roles = Roles(session)
         self._rows = Rows(session, self._roles)
         self._principals = Principals(session)
+        self._other_ways = OtherWays(session, self._rows, self._principals)
 
     def canonical(self, entitlement: Entitlement) -> Entitlement:
         role = self._roles.named(entitlement.resource, entitlement.role)
@@ -29,11 +31,11 @@ class AzureReader:
         return self._principals.of(subject, account)
 
     def observe(self, scope: str, entitlements: Collection[Entitlement]) -> tuple[Observed, ...]:
-        return tuple(self._named(self._rows.observed(row)) for row in self._rows.under(scope))
+        rows = self._rows.under(scope)
+        return tuple(self._principals.named_in(self._rows.observed(row)) for row in rows)
 
-    def _named(self, row: Observed) -> Observed:
-        who = self._principals.named(row.assignment.principal)
-        return replace(row, assignment=replace(row.assignment, principal=who))
+    def indirect(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
+        return self._other_ways.of(principal, entitlement)
 
     def own(self) -> frozenset[str]:
         claims = self._session.claims()

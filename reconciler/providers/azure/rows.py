@@ -20,7 +20,7 @@ from reconciler.model import Assignment, Entitlement, Observed, Principal
 from reconciler.providers.azure import marks
 from reconciler.providers.azure.roles import Roles
 from reconciler.providers.azure.scopes import KIND, is_management_group, root, spelled
-from reconciler.providers.azure.session import Session, code
+from reconciler.providers.azure.session import GONE, Session, code
 
 _OVER = frozenset({"Revoked", "PendingRevocation", "Canceled", "Denied", "Failed", "TimedOut"})
 
@@ -77,21 +77,27 @@ class Rows:
         return tuple(row for row in rows if row.scope == scope and row.oid == oid)
 
     def _list(self, scope: str, kept: str | None) -> tuple[Row, ...]:
-        where = scope.lstrip("/")
-        assignments = self._session.rbac.role_assignments
-        found = self._session.whole(
-            f"list role assignments of {scope}",
-            lambda **page: assignments.list_for_scope(where, filter=kept, **page),
-        )
-        rows = tuple(_row(each) for each in found)
+        rows = self.assigned(f"list role assignments of {scope}", scope, kept)
         if not self._pim:
             return rows
+        where = scope.lstrip("/")
         schedules = self._session.pim.role_assignment_schedules
         ends = self._session.whole(
             f"list role assignment schedules of {scope}",
             lambda **page: schedules.list_for_scope(where, filter=kept, **page),
         )
         return with_schedules(rows, ends)
+
+    def assigned(
+        self, action: str, scope: str, kept: str | None, gone: frozenset[str] = GONE
+    ) -> tuple[Row, ...]:
+        """Role assignments by one filter, without PIM's part. `gone` is as for `Session.whole`."""
+        assignments = self._session.rbac.role_assignments
+        where = scope.lstrip("/")
+        found = self._session.whole(
+            action, lambda **page: assignments.list_for_scope(where, filter=kept, **page), gone
+        )
+        return tuple(_row(each) for each in found)
 
     def one(self, row_id: str) -> Row | None:
         """The role assignment of this id, without PIM's part. None when it is gone."""
@@ -104,11 +110,11 @@ class Rows:
                 return None
         return _row(found)
 
-    def observed(self, row: Row) -> Observed:
-        """The row as the core knows it: whose it is, and when Azure will end it."""
-        entitlement = Entitlement(
-            self._session.name, KIND, row.scope, self._roles.name(root_of(row.scope), row.role)
-        )
+    def observed(self, row: Row, at: str = "") -> Observed:
+        """The row as the core knows it: whose it is, and when Azure will end it. The role's name is
+        looked for where the row stands, or `at` the scope that inherits it."""
+        role = self._roles.name(root_of(at or row.scope), row.role)
+        entitlement = Entitlement(self._session.name, KIND, row.scope, role)
         assignment = Assignment(entitlement, Principal(f"{row.type.lower()}:{row.oid}"))
         marker = marks.marker(row.description)
         if marker is None and (row.requested or row.named_by_us):
@@ -139,7 +145,7 @@ def _row(found: Any) -> Row:
         type=str(found.principal_type or "Unknown"),
         description=found.description or "",
         condition=found.condition or "",
-        since=_seconds(found.created_on),
+        since=seconds(found.created_on),
     )
 
 
@@ -160,7 +166,7 @@ def with_schedules(rows: Iterable[Row], schedules: Iterable[Any]) -> tuple[Row, 
             continue
         ends[key] = replace(
             row,
-            until=_seconds(schedule.end_date_time),
+            until=seconds(schedule.end_date_time),
             managed=True,
             requested=marks.is_request_name(_last(asked_by)),
         )
@@ -171,6 +177,6 @@ def _last(resource_id: str) -> str:
     return str(resource_id).rpartition("/")[2].lower()
 
 
-def _seconds(moment: datetime | None) -> datetime | None:
+def seconds(moment: datetime | None) -> datetime | None:
     """Ends have whole seconds; ARM answers with seven digits after them."""
     return moment.astimezone(UTC).replace(microsecond=0) if moment else None

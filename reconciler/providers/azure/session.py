@@ -54,7 +54,7 @@ _RETRIES: dict[str, Any] = {
 }
 # Of a management group. Not SubscriptionNotFound: so ARM calls a subscription, too, that we lost
 # the right to read, and its access would be taken for gone while it is there.
-_GONE = frozenset({"NotFound", "ManagementGroupNotFound"})
+GONE = frozenset({"NotFound", "ManagementGroupNotFound"})
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 60}
 
 
@@ -107,14 +107,16 @@ class Session:
             **_TIMEOUTS,
         )
 
-    def whole(self, action: str, ask: Callable[..., Iterable[Found]]) -> tuple[Found, ...]:
+    def whole(
+        self, action: str, ask: Callable[..., Iterable[Found]], gone: frozenset[str] = GONE
+    ) -> tuple[Found, ...]:
         """All pages of a list, or ProviderError; NotFound where ARM says that there is no such
-        place. `ask` gets the keyword that checks each page."""
+        place, by one of the codes `gone`. `ask` gets the keyword that checks each page."""
         with self.explained(action):
             try:
                 return tuple(ask(cls=_whole_page))
             except ResourceNotFoundError as e:
-                if code(e) in _GONE:
+                if code(e) in gone:
                     raise NotFound(self.name, action, said(e)) from e
                 raise
 

@@ -1,7 +1,8 @@
 """Azure Resource Manager's Microsoft.Authorization, as answers to requests. Keeps nothing itself.
 
 `$filter` as in the REST reference: `atScope()` is at or above the scope, `principalId eq` at, above
-and below it, no filter all of them. Newer and older api-versions are refused, so that a client that
+and below it, and goes with no other (azure-powershell#20433), `assignedTo` counts groups at any depth
+and takes no group's id, no filter is all of them. Newer and older api-versions are refused, so that a client that
 mixes them up is seen.
 """
 
@@ -38,7 +39,7 @@ _VERSIONS = {
     "roleassignmentschedulerequests": "2020-10-01",
 }
 _PRINCIPAL = re.compile(r"^\(?principalId eq '?([0-9a-fA-F-]{36})'?\)?$", re.IGNORECASE)
-_ASSIGNED_TO = re.compile(r"^assignedTo\('([0-9a-fA-F-]{36})'\)$", re.IGNORECASE)
+_ASSIGNED_TO = re.compile(r"assignedTo\('([0-9a-fA-F-]{36})'\)", re.IGNORECASE)
 _ROLE_NAME = re.compile(r"^roleName eq '((?:[^']|'')*)'$", re.IGNORECASE)
 
 
@@ -73,13 +74,16 @@ class Arm:
     # lists
 
     def _listed(self, kind: str, scope: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
-        rows = self._rows(scope, query.get("$filter", ""))
+        text = query.get("$filter", "")
+        rows = self._rows(scope, text)
         if kind == "roleassignments":
             return [_assignment_json(row) for row in rows]
-        if kind == "roleassignmentscheduleinstances":
-            return [instance_json(row, self.pim.schedule_of(row)) for row in rows]
-        if kind == "roleassignmentschedules":
-            return [schedule_json(row, self.pim.schedule_of(row)) for row in rows]
+        if kind in ("roleassignmentscheduleinstances", "roleassignmentschedules"):
+            shown_as = instance_json if kind.endswith("instances") else schedule_json
+            return [
+                shown_as(row, self.pim.schedule_of(row), self._member_type(row, scope, text))
+                for row in rows
+            ]
         shown = {(row.scope.lower(), row.role, row.principal) for row in rows}
         return [
             request_json(r)
@@ -90,12 +94,13 @@ class Arm:
     def _rows(self, scope: str, text: str) -> Sequence[RoleAssignment]:
         below = True
         keep: list[Callable[[RoleAssignment], bool]] = []
-        for part in (part.strip() for part in re.split(r"\s+and\s+", text) if part.strip()):
+        parts = [part.strip() for part in re.split(r"\s+and\s+", text) if part.strip()]
+        for part in parts:
             if part.lower() == "atscope()":
                 below = False
-            elif match := _PRINCIPAL.match(part):
+            elif (match := _PRINCIPAL.match(part)) and len(parts) == 1:
                 keep.append(_held_by({match[1].lower()}))
-            elif match := _ASSIGNED_TO.match(part):
+            elif match := _ASSIGNED_TO.fullmatch(part):
                 keep.append(_held_by(self._with_groups(match[1].lower())))
             else:
                 raise Refusal(400, "InvalidFilter", f"The filter '{part}' is not supported.")
@@ -103,7 +108,24 @@ class Arm:
         return [row for row in rows if all(kept(row) for kept in keep)]
 
     def _with_groups(self, oid: str) -> set[str]:
-        return {oid} | {p.id for p in self.state.principals.values() if oid in p.members}
+        """Raises Refusal for a group: that is documented, its code is not."""
+        principal = self.state.principals.get(oid)
+        if principal and principal.type == "Group":
+            raise Refusal(400, "InvalidFilter", f"'{oid}' is a group; assignedTo takes no group.")
+        found = {oid}
+        while more := {
+            p.id
+            for p in self.state.principals.values()
+            if found & {*p.members} and p.id not in found
+        }:
+            found |= more
+        return found
+
+    def _member_type(self, row: RoleAssignment, scope: str, text: str) -> str:
+        if row.scope.lower() in self.state.above(scope)[1:]:
+            return "Inherited"
+        match = _ASSIGNED_TO.search(text)
+        return "Group" if match and match[1].lower() != row.principal else "Direct"
 
     def _role_definitions(self, scope: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         self.state.check_scope(scope)

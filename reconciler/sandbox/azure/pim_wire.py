@@ -77,7 +77,9 @@ def request_json(request: Request) -> dict[str, Any]:
     }
 
 
-def schedule_json(row: RoleAssignment, schedule: Schedule | None) -> dict[str, Any]:
+def schedule_json(
+    row: RoleAssignment, schedule: Schedule | None, member_type: str
+) -> dict[str, Any]:
     """Access that was made outside PIM has a schedule too: no end, and no request."""
     name = schedule.name if schedule else row.name
     kind = "RoleAssignmentSchedules"
@@ -86,7 +88,7 @@ def schedule_json(row: RoleAssignment, schedule: Schedule | None) -> dict[str, A
         if schedule
         else None
     )
-    properties = _live(row, schedule) | {
+    properties = _live(row, schedule, member_type) | {
         "roleAssignmentScheduleRequestId": asked_by,
         "updatedOn": iso(row.updated),
     }
@@ -98,10 +100,12 @@ def schedule_json(row: RoleAssignment, schedule: Schedule | None) -> dict[str, A
     }
 
 
-def instance_json(row: RoleAssignment, schedule: Schedule | None) -> dict[str, Any]:
+def instance_json(
+    row: RoleAssignment, schedule: Schedule | None, member_type: str
+) -> dict[str, Any]:
     kind = "RoleAssignmentScheduleInstances"
     name = schedule.name if schedule else row.name
-    properties = _live(row, schedule) | {
+    properties = _live(row, schedule, member_type) | {
         "roleAssignmentScheduleId": f"{row.scope}/{_AUTHORIZATION}/RoleAssignmentSchedules/{name}",
         "originRoleAssignmentId": row.id,
     }
@@ -113,7 +117,7 @@ def instance_json(row: RoleAssignment, schedule: Schedule | None) -> dict[str, A
     }
 
 
-def _live(row: RoleAssignment, schedule: Schedule | None) -> dict[str, Any]:
+def _live(row: RoleAssignment, schedule: Schedule | None, member_type: str) -> dict[str, Any]:
     end = schedule.end if schedule else None
     return {
         "scope": row.scope,
@@ -124,7 +128,7 @@ def _live(row: RoleAssignment, schedule: Schedule | None) -> dict[str, Any]:
         "startDateTime": iso(schedule.start if schedule else row.created),
         "endDateTime": iso(end) if end else None,
         "assignmentType": "Assigned",
-        "memberType": "Direct",
+        "memberType": member_type,
         "condition": row.condition,
         "conditionVersion": "2.0" if row.condition else None,
         "createdOn": iso(row.created),
