@@ -19,7 +19,9 @@ from reconciler.ledger.index import Index, file_in
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.memory import Recall, recall
 from reconciler.ledger.query_held import Holding
+from reconciler.ledger.signing import KEY, Keys
 from reconciler.model import Event
+from reconciler.model.ledger_settings import LedgerSettings
 from reconciler.planning.between import Recorded
 from reconciler.render.words import printable
 from reconciler.repository import Loaded, cache
@@ -29,13 +31,23 @@ def opened(loaded: Loaded, root: Path) -> Ledger | None:
     """None where none is kept. Raises LedgerError."""
     assert loaded.configuration is not None  # without one nothing is asked
     settings = loaded.configuration.ledger
-    return Ledger(open_store(settings, root)) if settings else None
+    return Ledger(open_store(settings, root), Keys(settings.signed_by)) if settings else None
 
 
 def recalled(loaded: Loaded, root: Path) -> Recall:
     """By the settings that were approved. Raises nothing: what cannot be read is told in it."""
     assert loaded.configuration is not None  # without one nothing is remembered
-    return recall(loaded.configuration.ledger, root, forges.memory(root, os.environ))
+    settings = loaded.configuration.ledger
+    return recall(settings, root, forges.memory(root, os.environ), _private(settings))
+
+
+def _private(settings: LedgerSettings | None) -> str:
+    """The key to sign with, from the environment. One that nothing asks for is told."""
+    key = os.environ.get(KEY, "")
+    if key and settings and not settings.signed_by:
+        fix = "list its public half under `signed_by` in reconciler.yaml"
+        click.echo(f"note: {KEY} is set, and the ledger is not signed: {fix}", err=True)
+    return key
 
 
 def run_id(now: datetime) -> str:

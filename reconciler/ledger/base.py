@@ -13,6 +13,10 @@ class LedgerError(ReconcilerError):
     """The ledger could not be read or written, or is not what it was."""
 
 
+class Unbelieved(LedgerError):
+    """It was read, and is not what a ledger of ours says: altered, or vouched for by no key."""
+
+
 class Taken(LedgerError):
     """Another writer has put a batch of this number first."""
 

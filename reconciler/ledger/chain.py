@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Protocol
 
 from reconciler.ledger import wire
 from reconciler.ledger.base import Anchor, LedgerError
@@ -20,6 +21,8 @@ class Break(StrEnum):
     TRUNCATED = "truncated"  # the end is missing, says the anchor
     FORKED = "forked"  # it carries on another history than the one before it
     UNREADABLE = "unreadable"  # it is no entry
+    UNSIGNED = "unsigned"  # no key that is known vouches for it
+    FORGED = "forged"  # it bears a signature that the key which it names did not make
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,25 @@ def lines(data: bytes) -> Iterator[bytes]:
     yield from found
 
 
-def flaws(batches: Iterable[tuple[int, bytes]], anchor: Anchor | None) -> tuple[Flaw, ...]:
+class Witness(Protocol):
+    """Sees every entry of a pass that is what its hash says, and finds flaws of its own."""
+
+    def take(self, batch: int, entry: Entry) -> None: ...
+
+    def flaws(self) -> Iterable[Flaw]: ...
+
+
+def flaws(
+    batches: Iterable[tuple[int, bytes]], anchor: Anchor | None, witness: Witness | None = None
+) -> tuple[Flaw, ...]:
     """Everything that is wrong with the batches of a whole ledger."""
-    walk = _Walk(anchor)
+    walk = _Walk(anchor, witness)
     for batch, data in batches:
         walk.enter(batch)
         for line in lines(data):
             walk.take(line)
     walk.end()
+    walk.found += witness.flaws() if witness else ()
     return tuple(_joined(sorted(walk.found, key=lambda flaw: (flaw.batch, flaw.number))))
 
 
@@ -96,8 +110,9 @@ class _Walk:
     """Where a pass over a ledger stands. Of each hash it remembers 8 bytes, to tell a copy from a
     second history."""
 
-    def __init__(self, anchor: Anchor | None) -> None:
+    def __init__(self, anchor: Anchor | None, witness: Witness | None) -> None:
         self.anchor = anchor
+        self.witness = witness
         self.found: list[Flaw] = []
         self.batch = 0
         self.skipped = ""  # batches that are not there
@@ -125,6 +140,8 @@ class _Walk:
             return
         if wire.true_hash(line) == entry.hash and entry.number - self.next < _FARTHEST:
             self._place(entry)
+            if self.witness:
+                self.witness.take(self.batch, entry)
             return
         in_place = entry.number == self.next or entry.before == self.before
         number = self.next if in_place else entry.number if self._lacks(entry.number) else number
@@ -203,6 +220,9 @@ class _Walk:
         self.found.append(Flaw(number, self.batch, what, sort))
 
 
+_WHOLE = (Break.REMOVED, Break.TRUNCATED, Break.UNSIGNED)  # these say themselves how far they go
+
+
 def _joined(found: Iterable[Flaw]) -> Iterator[Flaw]:
     """One flaw for several of a sort in a row."""
     held: Flaw | None = None
@@ -219,6 +239,6 @@ def _joined(found: Iterable[Flaw]) -> Iterator[Flaw]:
 
 
 def _told(flaw: Flaw) -> Flaw:
-    several = flaw.through and flaw.sort not in (Break.REMOVED, Break.TRUNCATED)
+    several = flaw.through and flaw.sort not in _WHOLE
     through = f"; so are those behind it, through {flaw.through}" if several else ""
     return replace(flaw, what=flaw.what + through)

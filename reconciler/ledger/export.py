@@ -21,7 +21,8 @@ class Style(StrEnum):
 _COLUMNS = ("number", "at", "kind", "run", "subject", "system", "entitlement", "resource", "role",
             "principal", "name", "action", "cause", "until", "native_expiry", "replaces",
             "restores", "grants", "path", "commit", "rule", "outcome", "approved_by", "pull",
-            "reason", "error", "handle", "counts", "before", "hash")  # fmt: skip
+            "reason", "error", "handle", "counts", "before", "hash", "signed_by",
+            "signature")  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -78,6 +79,8 @@ def _cells(entry: Entry) -> tuple[str, ...]:
         " ".join(f"{word}={number}" for word, number in e.counts),
         entry.before,
         entry.hash,
+        e.signed_by,
+        e.signature,
     )
 
 

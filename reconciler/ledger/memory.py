@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.ledger import open_anchor, open_store
-from reconciler.ledger.base import Anchor, LedgerError
+from reconciler.ledger.base import Anchor, LedgerError, Unbelieved
 from reconciler.ledger.digest import Digest, digest, restored
 from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.signing import Keys
 from reconciler.model.ledger_settings import LedgerSettings
 
 _KEY = "digest"
@@ -19,9 +20,9 @@ _MANY = 500  # new entries from which on it is worth keeping what was gathered
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """`ledger` is None where none is set up. `error` says why it could not be read: then no more is
-    remembered than an earlier run kept, as of a ledger that lost its end, and nothing is to be
-    written. `lost` says that entries that were there are gone, of which `entry` is the last: then
+    """`ledger` is None where none is set up. `error` says why it could not be read, or is not
+    believed: then no more is remembered than an earlier run kept, or than a signature vouches for, as
+    of a ledger that lost its end, and nothing is to be written. `lost` says that entries that were there are gone, of which `entry` is the last: then
     what was given need not be remembered, as in a new ledger."""
 
     ledger: Ledger | None = None
@@ -39,12 +40,13 @@ class Cache(Protocol):
     def write(self, space: str, rows: Mapping[str, str]) -> None: ...
 
 
-def recall(settings: LedgerSettings | None, root: Path, cache: Cache) -> Recall:
+def recall(settings: LedgerSettings | None, root: Path, cache: Cache, key: str = "") -> Recall:
+    """`key` as in `Keys`: it may be missing where nothing is written."""
     if settings is None:
         return Recall()
     ledger: Ledger | None = None
     try:
-        ledger = Ledger(open_store(settings, root))
+        ledger = Ledger(open_store(settings, root), Keys(settings.signed_by, key))
         anchor = _anchor(settings, root)  # first: another run may write, and move it, meanwhile
         found, worth = _gathered(ledger, cache)
         if anchor is None or anchor.number <= found.told_lost:
@@ -57,8 +59,8 @@ def recall(settings: LedgerSettings | None, root: Path, cache: Cache) -> Recall:
         lost = f"entry {anchor.number} was there once, and the newest now is {found.number}"
         return Recall(ledger, replace(found, began=None), lost=lost, entry=anchor.number)
     except LedgerError as e:
-        known = _kept(ledger, cache) if ledger else None
-        return Recall(ledger, replace(known or Digest(), began=None), error=str(e))
+        known = _known(ledger, cache, isinstance(e, Unbelieved)) if ledger else Digest()
+        return Recall(ledger, replace(known, began=None), error=str(e))
 
 
 def _anchor(settings: LedgerSettings, root: Path) -> Anchor | None:
@@ -90,6 +92,20 @@ def _gathered(ledger: Ledger, cache: Cache) -> tuple[Digest, bool]:
             found = digest(entries, known)
             return found, found.number > before + _MANY
     return digest(ledger.entries()), True
+
+
+def _known(ledger: Ledger, cache: Cache, read: bool) -> Digest:
+    """Of a ledger that is not believed, or cannot be read. Whoever spoils its end must not have us
+    forget what was there before us: so what is vouched for counts, or what was kept if that is
+    more."""
+    kept = _kept(ledger, cache) or Digest()
+    if not read:
+        return kept
+    try:
+        vouched = digest(ledger.vouched())
+    except LedgerError:
+        return kept
+    return vouched if vouched.number > kept.number else kept
 
 
 def _kept(ledger: Ledger, cache: Cache) -> Digest | None:

@@ -64,6 +64,7 @@ _KINDS: Mapping[EventKind, _Told] = {
     EventKind.REVIEWED: _Told(_FINDING, 3, "Close"),
     EventKind.NOTIFIED: _Told(_BASE, _OTHER, "Notify"),
     EventKind.LEDGER_LOST: _Told(_FINDING, 1, "Create", CRITICAL),
+    EventKind.SIGNED: _Told(_BASE, _OTHER, "Sign"),
 }
 _TITLES = {
     EventKind.CAME_BACK: "Access came back that was taken away",
@@ -74,7 +75,7 @@ _TITLES = {
     EventKind.LEDGER_LOST: "The ledger begins anew where an earlier one must have been",
 }
 _UNMAPPED = ("action", "cause", "path", "commit", "rule", "outcome", "pull", "reason", "replaces",
-             "restores", "handle")  # fmt: skip
+             "restores", "handle", "signed_by", "signature")  # fmt: skip
 
 
 def line(entry: Entry) -> str:

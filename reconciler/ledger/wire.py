@@ -2,11 +2,13 @@
 
 A line has its keys sorted, no spaces, and leaves out what is empty; times are RFC 3339 in UTC. The
 hash is SHA-256 over the line without `hash`, so `jq -cjS 'del(.hash)' | sha256sum` computes it too.
+What is signed is the line without `hash` and `signature`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,10 +25,25 @@ NAMES = ("run", "subject", "action", "cause", "path", "commit", "rule", "outcome
          "replaces", "restores", "handle")  # fmt: skip
 SENTENCES = ("reason", "error")
 LISTS = ("grants", "approved_by")
+# Made by ourselves, and of one shape: never cleaned, which might take part of them for a secret.
+MARKS = {
+    "signed_by": re.compile(r"SHA256:[A-Za-z0-9+/]{43}"),
+    "signature": re.compile(r"[0-9a-f]{128}"),
+}
 _ASSIGNMENT = frozenset(("system", "kind", "resource", "role", "principal", "name"))
 _REQUIRED = ("number", "before", "hash", "at", "kind", "run")
 KNOWN = frozenset(
-    (*_REQUIRED, *NAMES, *SENTENCES, *LISTS, "assignment", "until", "native_expiry", "counts")
+    (
+        *_REQUIRED,
+        *NAMES,
+        *SENTENCES,
+        *LISTS,
+        *MARKS,
+        "assignment",
+        "until",
+        "native_expiry",
+        "counts",
+    )
 )
 _HASH = b'"hash":"'
 _HASH_LENGTH = 64
@@ -52,6 +69,11 @@ def sealed(number: int, before: str, event: Event) -> Entry:
     """The entry with its hash. The event is `cleaned`."""
     line = _text(_fields(number, before, event))
     return Entry(number, before, event, sha256(line).hexdigest())
+
+
+def vouched(number: int, before: str, event: Event) -> bytes:
+    """What the signature in the event is over."""
+    return _text(_fields(number, before, replace(event, signature="")))
 
 
 def encode(entry: Entry) -> bytes:
@@ -113,6 +135,8 @@ def _event(found: Mapping[str, Any]) -> Event:
         values["native_expiry"] = _yes(found["native_expiry"])
     if "counts" in found:
         values["counts"] = _counts(found["counts"])
+    for key in MARKS.keys() & found.keys():
+        values[key] = _mark(found, key)
     return Event(kind, _time(found, "at"), **values)
 
 
@@ -132,7 +156,7 @@ def _fields(number: int, before: str, event: Event) -> dict[str, Any]:
         "kind": event.kind.value,
         "run": event.run,
     }
-    for key in (*NAMES, *SENTENCES, *LISTS):
+    for key in (*NAMES, *SENTENCES, *LISTS, *MARKS):
         if value := getattr(event, key):
             fields[key] = value
     if a := event.assignment:
@@ -190,6 +214,13 @@ def _string(found: Mapping[str, Any], key: str) -> str:
     value = found[key]
     if type(value) is not str:
         raise LedgerError(f"`{key}` is {value!r}, not a text")
+    return value
+
+
+def _mark(found: Mapping[str, Any], key: str) -> str:
+    value = _string(found, key)
+    if not MARKS[key].fullmatch(value):
+        raise LedgerError(f"`{key}` is {value[:100]!r}, not of its shape")
     return value
 
 

@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     REVIEWED = "reviewed"  # somebody looked at that afterwards
     NOTIFIED = "notified"
     LEDGER_LOST = "ledger-lost"  # this chain begins where an earlier one must have been
+    SIGNED = "signed"  # a key vouches for this entry and all that it carries on
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Event:
     the end to be, `replaces` the role that was overwritten and `restores` the one that came back.
     `outcome` is the verdict of a decision, or how a run ended; `approved_by` are ids of people;
     `reason` is a sentence, `error` what went wrong, as it was told to people. `handle` finds the
-    row again in its system. `counts` are of a run: (word, number).
+    row again in its system. `counts` are of a run: (word, number). `signature` is in hexadecimal, and
+    `signed_by` the fingerprint of the key that made it.
     """
 
     kind: EventKind
@@ -64,6 +66,8 @@ class Event:
     handle: str = ""
     native_expiry: bool = False
     counts: tuple[tuple[str, int], ...] = ()
+    signed_by: str = ""
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,12 +40,13 @@ class Break:
 class Verdict:
     """`head` is the number and the hash of the last entry, (0, "") where there is none, or where it
     cannot be read. `anchored` is the number of the entry that was known from elsewhere, 0 for
-    none."""
+    none. `notes` are sentences about its signatures."""
 
     where: str
     breaks: tuple[Break, ...]
     head: tuple[int, str]
     anchored: int
+    notes: tuple[str, ...] = ()
 
 
 def entries(found: Iterable[Entry], console: Console) -> int:
@@ -101,6 +102,8 @@ def _said(event: Event) -> Iterator[str]:
         yield ", ".join(f"{number} {word}" for word, number in event.counts)
     if event.reason:
         yield short(event.reason)
+    if event.signed_by:
+        yield f"with {event.signed_by}"
     if event.error:
         yield f"failed: {brief(event.error)}"
 
@@ -130,6 +133,8 @@ def verdict(found: Verdict, console: Console) -> None:
         console.print("  No anchor is known: an end that is missing would not be seen.")
     elif not found.breaks:
         console.print(f"  Entry {found.anchored} is the one that was anchored.")
+    for note in found.notes:
+        console.print(f"  {escape(printable(note))}")
 
 
 def verdict_document(found: Verdict) -> str:
@@ -140,6 +145,7 @@ def verdict_document(found: Verdict) -> str:
         "entries": number,
         "head": digest or None,
         "anchored": found.anchored or None,
+        "notes": list(found.notes),
         "flaws": [asdict(one) for one in found.breaks],
     }
     return dumped(document)

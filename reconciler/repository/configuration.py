@@ -18,6 +18,7 @@ from reconciler.errors import ItemError, Problem
 from reconciler.model import ForgeKind, ForgeSettings, Item, Limits, Mode, PullLimits
 from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
 from reconciler.model.people import FORGE
+from reconciler.model.public_key import public_key
 from reconciler.providers.base import ConfiguredSystem, Rate, System
 from reconciler.repository.grammar import Grammar, Known, wrong
 from reconciler.repository.items import system_items
@@ -123,13 +124,21 @@ def _ledger(fields: Any, tree: Tree, problems: list[Problem]) -> LedgerSettings 
     if not isinstance(fields, dict) or problems:
         return None
     store = LedgerStore(fields["store"])
-    for key in fields.keys() - {"store", "anchor"} - set(_OF_STORE[store]):
+    for key in fields.keys() - {"store", "anchor", "signed_by"} - set(_OF_STORE[store]):
         spot = tree.position(("ledger", key), of_key=True)
         what = f"`{key}` says nothing about a ledger with `store: {store}`"
         fix = f"remove it, or write {ticked(_OF_STORE[store])}"
         problems.append(Problem(spot, what, fix, "setting"))
     anchor = fields.get("anchor", {})
     return LedgerSettings(
+    keys = []
+    for place, line in enumerate(fields.get("signed_by", ())):
+        try:
+            keys.append(public_key(line))
+        except ValueError as e:
+            what = f"`signed_by` has `{shown(line)}`"
+            spot = tree.position(("ledger", "signed_by", place))
+            problems.append(Problem(spot, what, str(e), "setting"))
         store,
         fields.get("path", "ledger") if store is LedgerStore.FOLDER else "",
         fields.get("branch", _LEDGER_BRANCH) if store is LedgerStore.BRANCH else "",
@@ -138,6 +147,7 @@ def _ledger(fields: Any, tree: Tree, problems: list[Problem]) -> LedgerSettings 
         anchor.get("file", ""),
         anchor.get("tags", False),
     )
+        tuple(keys),
 
 
 def _connected(

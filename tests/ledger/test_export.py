@@ -154,6 +154,7 @@ def test_csv_has_a_row_for_each_entry_and_everything_in_it() -> None:
         "rule": "payments-read", "outcome": "granted", "approved_by": "bob@example.com",
         "pull": "17", "reason": 'Settlement, "fails"', "error": "", "handle": "row-1",
         "counts": "added=1", "before": "", "hash": "",
+        "signed_by": "", "signature": "",
     }  # fmt: skip
 
 
