@@ -7,6 +7,7 @@ Contents are asked by commit or blob id, with the user's own settings kept out o
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -35,8 +36,15 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
-# A hook runs with these set, and they would point git at another repository or index.
-_MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_PREFIX")
+# A hook runs with some of these set. They would point git at another repository, index or history
+# (`git rev-parse --local-env-vars`, but for the user's configuration), or read paths as patterns.
+_MISLEADING = frozenset({
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH",
+    "GIT_SHALLOW_FILE", "GIT_REPLACE_REF_BASE", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_ATTR_SOURCE",
+    "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
+})  # fmt: skip
+_EXACTLY = re.compile(r"(HEAD|[0-9a-f]{40}|[0-9a-f]{64})([~^@].*)?|refs/.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +74,13 @@ class Git:
 
     def commit(self, name: str) -> str:
         """The id of the commit that `name` (HEAD, a branch, an id) stands for."""
-        found = self.says(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
-        )
-        if found:
-            return found
+        whole = (name,) if _EXACTLY.fullmatch(name) else ()
+        # A branch before a tag: git has it the other way, and whoever may push a tag could choose
+        # what we take for the main line.
+        for each in whole or (f"refs/heads/{name}", f"refs/remotes/{name}", name):
+            asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{each}^{{commit}}")
+            if found := self.says(*asked):
+                return found
         if self.says("rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
             what = f"{self.root} has no commit yet on this branch"
             raise InputError(f"{what}; commit the access repository first")
@@ -132,11 +142,11 @@ class Git:
 
     def contents_before(self, commit: str, path: str) -> frozenset[str]:
         """Every blob that the path ever had in anything that the commit's first parent reaches."""
-        options = ("--full-history", "-m", "--raw", "-z", "--no-abbrev", "--format=")
+        options = ("--full-history", "--diff-merges=separate", "--raw", "-z", "--no-abbrev")
         exact = ("--no-renames", "--no-ext-diff", "--no-relative", "--no-color", "--no-notes")
         found = self.ask(
             *("-c", "log.showRoot=true", "-c", "log.showSignature=false", "--literal-pathspecs"),
-            *("log", *options, *exact, f"{commit}^1", "--", path),
+            *("log", *options, *exact, "--format=", f"{commit}^1", "--", path),
         )
         steps = (token.lstrip("\n") for token in split(found))
         return frozenset(step.split(" ")[3] for step in steps if step.startswith(":"))
@@ -175,7 +185,8 @@ class Git:
         process = self._open(
             (
                 *("-c", "log.showRoot=true", "-c", "log.showSignature=false"),
-                *("log", *options, *exact, "--ignore-submodules=none", "--format=%H %ct %P"),
+                *("log", *options, *exact, "--ignore-submodules=none", "--encoding=UTF-8"),
+                "--format=%H %ct %P",
                 *(*asked, "--"),
             ),
             stdin=stdin,
