@@ -10,6 +10,7 @@ assignment is to one account, and service control policies only take away.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,10 +24,9 @@ from reconciler.providers.aws.kinds import ASSIGNMENT, POLICY
 from reconciler.providers.aws.session import Clients, Once, explained, is_denied, member, pages
 
 _PAGE = {"PageSize": 100}
-_SHORT = "sso:ListAccountAssignmentsForPrincipal"
-_LONG = (
-    "identitystore:ListGroupMembershipsForMember",
-    "sso:ListPermissionSetsProvisionedToAccount",
+_RIGHTS = (
+    "sso:ListAccountAssignmentsForPrincipal, or both"
+    " identitystore:ListGroupMembershipsForMember and sso:ListPermissionSetsProvisionedToAccount"
 )
 
 
@@ -79,7 +79,7 @@ class OtherWays:
         Where it is denied, lists that a delegated administrator may ask for come to the same
         (https://repost.aws/knowledge-center/iam-identity-center-report-permissions)."""
         user = principal.id.removeprefix("user:")
-        action = f"list what {principal} holds through groups in account {account} (needs {_SHORT})"
+        action = f"list what {principal} holds through groups in account {account}"
         with explained(self._system, action):
             try:
                 return tuple(sorted(self._list_for_principal(account, user)))
@@ -113,9 +113,8 @@ class OtherWays:
             "MemberId": {"UserId": principal.id.removeprefix("user:")},
             "PaginationConfig": _PAGE,
         }
-        action = f"list the groups of {principal} (needs {_SHORT}, or {_LONG[0]} and {_LONG[1]})"
         operation = "list_group_memberships_for_member"
-        with explained(self._system, action):
+        with self._long_way(f"list the groups of {principal}"):
             found = pages(self._clients.identity_store, operation, **arguments)
             rows = [row for page in found for row in member(page, "GroupMemberships")]
             return frozenset(member(row, "GroupId") for row in rows)
@@ -127,9 +126,8 @@ class OtherWays:
             "AccountId": account,
             "PaginationConfig": _PAGE,
         }
-        action = f"list what groups hold in account {account} (needs {_SHORT}, or {_LONG[1]})"
         operation = "list_permission_sets_provisioned_to_account"
-        with explained(self._system, action):
+        with self._long_way(f"list what groups hold in account {account}"):
             found = list(pages(self._clients.sso_admin, operation, **arguments))
             arns = [arn for page in found for arn in member(page, "PermissionSets")]
         return tuple(
@@ -140,6 +138,17 @@ class OtherWays:
                 if kind == "GROUP"
             )
         )
+
+    @contextmanager
+    def _long_way(self, action: str) -> Iterator[None]:
+        """As `explained`, and with the rights that are wanting where it is denied as well."""
+        try:
+            with explained(self._system, action):
+                yield
+        except ProviderError as e:
+            if isinstance(e.__cause__, ClientError) and is_denied(e.__cause__):
+                raise ProviderError(self._system, action, f"{e.cause}; it needs {_RIGHTS}") from e
+            raise
 
     def _by_policies(self, account: str, principal: Principal) -> Iterator[Observed]:
         """From the read of the account that named the principal, so it asks nothing."""

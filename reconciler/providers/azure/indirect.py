@@ -13,10 +13,14 @@ whatever their memberType: Direct, Group or Inherited.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from azure.core.exceptions import HttpResponseError
+
+from reconciler.errors import ProviderError
 from reconciler.model import Entitlement, Observed, Principal
 from reconciler.providers.azure.once import Once
 from reconciler.providers.azure.principals import Principals
@@ -26,7 +30,6 @@ from reconciler.providers.azure.session import GONE, Session
 # Where the scope itself is no more there are no ways to it. These are codes of ARM for the two that
 # a whole subscription's list does not fail on.
 _GONE = GONE | {"ResourceGroupNotFound", "ResourceNotFound"}
-_RIGHT = "Microsoft.Authorization/{}/read"
 
 
 class OtherWays:
@@ -54,20 +57,20 @@ class OtherWays:
         return tuple(self._told(row, scope, oid) for row in ways)
 
     def _list(self, scope: str, kept: str) -> tuple[Row, ...]:
-        right = _RIGHT.format("roleAssignments")
-        action = f"list role assignments at and above {scope} (needs {right})"
-        return self._rows.assigned(action, scope, kept, _GONE)
+        with _needing("roleAssignments"):
+            action = f"list role assignments at and above {scope}"
+            return self._rows.assigned(action, scope, kept, _GONE)
 
     def _list_ends(self, scope: str) -> Mapping[str, datetime | None]:
         """By the id of the role assignment, in lower case."""
-        right = _RIGHT.format("roleAssignmentScheduleInstances")
         instances = self._session.pim.role_assignment_schedule_instances
         where = scope.lstrip("/")
-        found = self._session.whole(
-            f"list the ends of role assignments at and above {scope} (needs {right})",
-            lambda **page: instances.list_for_scope(where, filter="atScope()", **page),
-            _GONE,
-        )
+        with _needing("roleAssignmentScheduleInstances"):
+            found = self._session.whole(
+                f"list the ends of role assignments at and above {scope}",
+                lambda **page: instances.list_for_scope(where, filter="atScope()", **page),
+                _GONE,
+            )
         origins = ((each.origin_role_assignment_id, each.end_date_time) for each in found)
         return {origin.lower(): seconds(end) for origin, end in origins if origin}
 
@@ -80,3 +83,15 @@ class OtherWays:
         if row.condition:
             via.append("under a condition")
         return replace(seen, via=", ".join(via))
+
+
+@contextmanager
+def _needing(kind: str) -> Iterator[None]:
+    """Where Azure refuses a list, the error names the right that is wanting."""
+    try:
+        yield
+    except ProviderError as e:
+        if isinstance(e.__cause__, HttpResponseError) and e.__cause__.status_code == 403:
+            problem = f"{e.cause}; it needs Microsoft.Authorization/{kind}/read"
+            raise ProviderError(e.system, e.action, problem) from e
+        raise
