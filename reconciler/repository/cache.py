@@ -2,11 +2,14 @@
 costs time and nothing else: every answer can be had again from git.
 
 Holds text in SQLite, never code. Each part carries a checksum, and is forgotten when it is wrong.
+What somebody else can write is not read: it would say what files say, and who approved them.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -37,17 +40,37 @@ _SPACES_KEPT = 16  # grammars times kinds of files; the least recently used go
 _PARTS_KEPT = 40  # of one space; then they are written as one again
 _PART = 10_000  # rows in one part
 _HISTORY = "history"
+_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _NUL = "\0"  # in no row: the strict loader refuses it
 
 Parts = dict[str, bytes]
 
 
 def folder(environment: Mapping[str, str]) -> Path | None:
-    """Where caches of this user live; None where there is no such place."""
-    if base := environment.get("XDG_CACHE_HOME", ""):
-        return Path(base) / "access-reconciler" if base.startswith("/") else None
-    home = environment.get("HOME", "")
-    return Path(home) / ".cache" / "access-reconciler" if home.startswith("/") else None
+    """Where caches of this user live; None where there is no such place, or it is not theirs alone."""
+    base = environment.get("XDG_CACHE_HOME", "")
+    if not base and (home := environment.get("HOME", "")):
+        base = f"{home}/.cache"
+    if not base.startswith("/"):
+        return None
+    found = Path(base) / "access-reconciler"
+    return found if private(found) else None
+
+
+def private(path: Path) -> bool:
+    """Whether nobody else can write what stands there or will stand there."""
+    around = _mode(path.parent)
+    if around is not None and around.st_mode & stat.S_IWOTH and not around.st_mode & stat.S_ISVTX:
+        return False
+    found = _mode(path)
+    return found is None or (found.st_uid == os.geteuid() and not found.st_mode & _OTHERS)
+
+
+def _mode(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 class Cache:
@@ -67,6 +90,9 @@ class Cache:
         for _ in range(2):
             try:
                 self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if not (private(self._file.parent) and private(self._file)):
+                    self._let_be = True
+                    return
                 db = sqlite3.connect(self._file, timeout=2, isolation_level=None)
                 db.execute("PRAGMA synchronous=OFF")
                 if db.execute("PRAGMA user_version").fetchone()[0] not in (0, _LAYOUT):

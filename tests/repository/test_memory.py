@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.repository import load, memory
+from reconciler.repository.cache import folder
 from reconciler.repository.memory import Memory
 from tests.repository.build import Repository, hours
 
@@ -101,6 +103,37 @@ def test_rule_15_a_locked_memory_is_waited_for_once(tmp_path: Path) -> None:
         assert found.read("s", ROWS) == {}
     assert time.monotonic() - started < 5
     db.close()
+
+
+def test_what_others_can_write_is_not_believed(tmp_path: Path) -> None:
+    store, root = tmp_path / "cache" / "access-reconciler", tmp_path / "a"
+    Memory(store, root).write("verdicts", {"key": "approved"})
+    [file] = store.iterdir()
+    for path, mode in ((store, 0o777), (store, 0o770), (file, 0o666), (file, 0o664)):
+        kept = path.stat().st_mode
+        path.chmod(mode)
+        memory = Memory(store, root)
+        assert memory.read("verdicts", {"key"}) == {}
+        memory.write("verdicts", {"key": "approved"})
+        path.chmod(kept)
+    store.parent.chmod(0o777)  # anybody may put another folder in its place
+    assert Memory(store, root).read("verdicts", {"key"}) == {}
+    store.parent.chmod(0o1777)
+    assert Memory(store, root).read("verdicts", {"key"}) == {"key": "approved"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_belongs_to_somebody_else_is_not_believed(tmp_path: Path) -> None:
+    store, root = tmp_path / "access-reconciler", tmp_path / "a"
+    Memory(store, root).write("verdicts", {"key": "approved"})
+    [file] = store.iterdir()
+    for path in (store, file):
+        os.chown(path, 65534, 65534)
+        assert Memory(store, root).read("verdicts", {"key"}) == {}
+        os.chown(path, 0, 0)
+    os.chown(store, 65534, 65534)
+    assert folder({"XDG_CACHE_HOME": str(tmp_path)}) is None
+    assert folder({"HOME": str(tmp_path)}) == tmp_path / ".cache" / "access-reconciler"
 
 
 def test_it_shares_its_file_with_the_cache(tmp_path: Path) -> None:
