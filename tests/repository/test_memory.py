@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.repository import load, memory
-from reconciler.repository.cache import folder
+from reconciler.repository import cache, load, memory
 from reconciler.repository.memory import Memory
 from tests.repository.build import Repository, hours
 
@@ -132,8 +131,8 @@ def test_what_belongs_to_somebody_else_is_not_believed(tmp_path: Path) -> None:
         assert Memory(store, root).read("verdicts", {"key"}) == {}
         os.chown(path, 0, 0)
     os.chown(store, 65534, 65534)
-    assert folder({"XDG_CACHE_HOME": str(tmp_path)}) is None
-    assert folder({"HOME": str(tmp_path)}) == tmp_path / ".cache" / "access-reconciler"
+    assert cache.folder({"XDG_CACHE_HOME": str(tmp_path)}) is None
+    assert cache.folder({"HOME": str(tmp_path)}) == tmp_path / ".cache" / "access-reconciler"
 
 
 def test_it_shares_its_file_with_the_cache(tmp_path: Path) -> None:
