@@ -1,5 +1,5 @@
 """A local Bitbucket Cloud: REST API 2.0 of one workspace's permissions, as its OpenAPI description
-of 2025-12-15 says. Never works out effective permissions."""
+of 2025-12-15 says, and of API 1.0 the members of groups, which 2.0 does not have."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
 from reconciler.sandbox.bitbucket import Holder, Limit, Place, Table
+from reconciler.sandbox.bitbucket_cloud_standing import Standing, filtered
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE, SERVICES, Row, Served
 from reconciler.sandbox.rest import Answer, Refusal, Server, as_json, empty_wanted, number
@@ -69,16 +70,26 @@ class LocalBitbucketCloud:
         self.seats: int | None = None
         self.limit: Limit | None = None
         self.workspace_admin = True  # whether BOT is one
-        self.groups = {*GROUPS, "developers"}
         self._users: dict[str, User] = {}
         for login in (*(p.login for p in PEOPLE), *SERVICES, BOT, OWNER):
             self.add_member(login)
         places = [Place("repository", name) for name in REPOSITORIES]
         self.table = Table([*places, *(Place("project", key) for key in PROJECTS)])
+        groups = {**GROUPS, "developers": ("bob", "carol", "dave")}
+        self.standing = Standing(
+            self.table,
+            {slug: {User(login).uuid for login in logins} for slug, logins in groups.items()},
+            dict.fromkeys(REPOSITORIES, "PAY"),
+            {User(OWNER).uuid, User(BOT).uuid},
+        )
         self.table.put(Place("repository", "web"), Holder("groups", "developers"), "write")
         admin = Holder("users", User("grace").uuid)
         self.table.put(Place("repository", "payments-api"), admin, "admin")
         self._server = Server(_rules(), self._answers(), _error, self._before)
+
+    @property
+    def groups(self) -> set[str]:
+        return set(self.standing.groups)
 
     def add_member(self, login: str) -> User:
         user = User(login)
@@ -110,6 +121,10 @@ class LocalBitbucketCloud:
             "user": lambda request: as_json(User(BOT).shown),
             "members": self._members,
             "effective": self._effective,
+            "one_effective": self._one_effective,
+            "owners": self._owners,
+            "repository": self._repository,
+            "group_members": self._group_members,
             "list": self._list,
             "one": self._one,
         }
@@ -130,10 +145,39 @@ class LocalBitbucketCloud:
         return self._page(request, rows)
 
     def _effective(self, request: Request, workspace: str) -> Response:
+        self._check_workspace_admin(workspace)
+        rows = [row for name in REPOSITORIES for row in self.standing.rows(name, self._shown_user)]
+        return self._page(request, rows)
+
+    def _one_effective(self, request: Request, workspace: str, name: str) -> Response:
+        place = self._place(workspace, "repository", name)
+        rows = self.standing.rows(place.name, self._shown_user, filtered(request, "user.uuid"))
+        return self._page(request, rows)
+
+    def _owners(self, request: Request, workspace: str) -> Response:
+        self._check_workspace_admin(workspace)
+        wanted = filtered(request, "permission")
+        return self._page(request, self.standing.members(self._users, self._shown_user, wanted))
+
+    def _shown_user(self, uuid: str) -> dict[str, str]:
+        return self._users[uuid].shown
+
+    def _repository(self, request: Request, workspace: str, name: str) -> Response:
+        place = self._place(workspace, "repository", name)
+        return as_json(self.standing.repository(WORKSPACE, place.name))
+
+    def _group_members(self, request: Request, workspace: str, slug: str) -> Response:
+        """API 1.0, support.atlassian.com, "groups Endpoint": one list, and no pages."""
+        self._check_workspace_admin(workspace)
+        if slug not in self.groups:
+            raise Refusal(404, f"No such group: {slug}")
+        members = sorted(self.standing.groups[slug])
+        return as_json([self._users[uuid].shown for uuid in members])
+
+    def _check_workspace_admin(self, workspace: str) -> None:
         _check_workspace(workspace)
         if not self.workspace_admin:
             raise Refusal(403, "You do not have permission to view this workspace's permissions.")
-        return self._page(request, [])  # that only an admin may ask is all that is true to life
 
     def _list(
         self, request: Request, workspace: str, kind: str, name: str, section: str
@@ -222,7 +266,8 @@ class LocalBitbucketCloud:
         some = every[(page - 1) * size : page * size]
         body: dict[str, object] = {"pagelen": size, "size": len(every), "page": page}
         if page * size < len(every) or empty_wanted(request):
-            query = urlencode({"pagelen": size, "page": page + 1})
+            kept = {"q": request.args["q"]} if "q" in request.args else {}
+            query = urlencode({**kept, "pagelen": size, "page": page + 1})
             body["next"] = f"{request.base_url}?{query}"
         return as_json({**body, "values": [] if empty_wanted(request) else some})
 
@@ -232,6 +277,11 @@ def _rules() -> Iterable[Rule]:
     yield Rule("/2.0/workspaces/<workspace>/members", endpoint="members", methods=["GET"])
     effective = "/2.0/workspaces/<workspace>/permissions/repositories"
     yield Rule(effective, endpoint="effective", methods=["GET"])
+    yield Rule(f"{effective}/<name>", endpoint="one_effective", methods=["GET"])
+    yield Rule("/2.0/workspaces/<workspace>/permissions", endpoint="owners", methods=["GET"])
+    yield Rule("/2.0/repositories/<workspace>/<name>", endpoint="repository", methods=["GET"])
+    members = "/1.0/groups/<workspace>/<slug>/members"
+    yield Rule(members, endpoint="group_members", methods=["GET"])
     for kind, path in _PATHS.items():
         section = "<any(users, groups):section>"
         given = {"kind": kind}

@@ -147,6 +147,12 @@ def test_a_group_inherits_and_is_an_administrator_too(world: World) -> None:
     ]
 
 
+def test_a_group_is_no_user_of_the_same_name(world: World) -> None:
+    world.local.add_user("payments-oncall")
+    world.local.people.groups["developers"].add("payments-oncall")
+    assert world.told(ONCALL) == []
+
+
 def test_a_personal_project_is_its_users_own(world: World) -> None:
     world.local.table.add_place(Place("project", "~ALICE"))
     world.local.table.add_place(Place("repository", "~ALICE/notes"))

@@ -346,3 +346,45 @@ def test_dc_tells_what_is_public(dc: LocalBitbucketDc, dc_client: Client) -> Non
     repository = dc_client.ask("projects/PAY/repos/Ledger")[1]
     assert (repository["public"], repository["project"]["public"]) == (False, True)
     assert dc_client.ask("projects/PAY/repos/nope")[0] == 404
+
+
+def test_cloud_tells_the_highest_permission_of_each_user(
+    cloud: LocalBitbucketCloud, client: Client
+) -> None:
+    cloud.table.put(Place("project", "PAY"), Holder("groups", "payments-oncall"), "create-repo")
+    cloud.table.put(Place("repository", "ledger"), Holder("users", User("bob").uuid), "admin")
+    path = "workspaces/acme/permissions/repositories/ledger"
+    _, page = client.ask(path)
+    assert {row["user"]["nickname"]: row["permission"] for row in page["values"]} == {
+        "olivia": "admin",
+        "reconciler": "admin",
+        "alice": "write",
+        "bob": "admin",
+    }
+    [row] = client.ask(path, params={"q": f'user.uuid="{User("alice").uuid}"'})[1]["values"]
+    assert set(row) == {"type", "permission", "user", "repository"}
+    assert row["type"] == "repository_permission"
+    assert client.ask(path, params={"q": "nonsense"})[0] == 400
+    assert len(client.ask("workspaces/acme/permissions/repositories")[1]["values"]) == 10
+
+
+def test_cloud_pages_keep_the_filter(cloud: LocalBitbucketCloud, client: Client) -> None:
+    query = {"q": 'permission="owner"', "pagelen": 1}
+    _, page = client.ask("workspaces/acme/permissions", params=query)
+    names = [row["user"]["nickname"] for row in page["values"]]
+    while "next" in page:
+        _, page = client.ask(page["next"])
+        names += [row["user"]["nickname"] for row in page["values"]]
+    assert sorted(names) == ["olivia", "reconciler"]
+
+
+def test_cloud_tells_members_of_groups_to_workspace_admins_in_the_old_api(
+    cloud: LocalBitbucketCloud, client: Client
+) -> None:
+    old = client.base.replace("/2.0", "/1.0")
+    status, members = client.ask(f"{old}/groups/acme/auditors/members")
+    assert (status, [member["uuid"] for member in members]) == (200, [User("erin").uuid])
+    assert client.ask(f"{old}/groups/acme/nope/members")[0] == 404
+    cloud.workspace_admin = False
+    assert client.ask(f"{old}/groups/acme/auditors/members")[0] == 403
+    assert client.ask("workspaces/acme/permissions")[0] == 403

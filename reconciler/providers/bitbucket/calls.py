@@ -6,7 +6,8 @@ list and sends the token to any host that a page names, and its retries may slee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -84,6 +85,10 @@ class Calls:
                 f"the next page is said to be at {url}, which is not {self._root.url}: "
                 "the token stays here; check `endpoint` in reconciler.yaml",
             )
+        return self.get_url(action, url)
+
+    def get_url(self, action: str, url: str) -> requests.Response:
+        """`url` is made by us, of the configured server."""
         return self._ask(action, lambda: self._root.get(url, absolute=True, advanced_mode=True))
 
     def put(
@@ -140,6 +145,29 @@ def object_in(system: str, action: str, response: requests.Response) -> dict[str
             "check `endpoint` and the way to it",
         )
     return body
+
+
+def objects_in(system: str, action: str, response: requests.Response) -> list[dict[str, Any]]:
+    """The answer's JSON objects, where an old call gives a bare list of them."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
+        raise ProviderError(system, action, "the answer is no JSON list of objects")
+    return body
+
+
+@contextmanager
+def needing(right: str) -> Iterator[None]:
+    """Whoever is refused is told which right it takes."""
+    try:
+        yield
+    except Refused as e:
+        if e.status not in (401, 403):
+            raise
+        cause = f"{e.cause}; it takes {right}"
+        raise Refused(e.system, e.action, cause, e.status, e.reason) from e
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from reconciler.errors import UnknownPrincipal
 from reconciler.model import Entitlement, Observed, Principal, Subject, SubjectKind
 from reconciler.providers.bitbucket.holders import observed
+from reconciler.providers.bitbucket_cloud.indirect import Ways
 from reconciler.providers.bitbucket_cloud.rest import Rest
 
 _HEX = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -22,6 +23,7 @@ class CloudReader:
     def __init__(self, system: str, rest: Rest) -> None:
         self._system = system
         self._rest = rest
+        self._ways = Ways(system, rest)
         self._lock = threading.Lock()
         self._uuids: dict[str, str] | None = None  # by account id, once somebody needs them
         self._own: frozenset[str] | None = None
@@ -41,6 +43,9 @@ class CloudReader:
 
     def observe(self, scope: str, entitlements: Collection[Entitlement]) -> tuple[Observed, ...]:
         return observed(self._system, scope, self._rest.holders)
+
+    def indirect(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
+        return self._ways.to(principal, entitlement)
 
     def own(self) -> frozenset[str]:
         with self._lock:

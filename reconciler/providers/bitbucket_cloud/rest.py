@@ -1,13 +1,13 @@
 """The calls to Bitbucket Cloud's REST API 2.0 that we need, and the shapes of their answers.
 
-Never asks for effective permissions: `workspaces/{w}/permissions/repositories` shows the highest
+Plans ask for no effective permissions: `workspaces/{w}/permissions/repositories` shows the highest
 one that a user has by any way (project, group, workspace role), so nothing that may be removed can
-be told from it.
+be told from it. Only other ways in are told by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +17,13 @@ from atlassian.bitbucket.cloud import Cloud
 from reconciler.errors import NotFound, ProviderError
 from reconciler.model import Entitlement, Principal
 from reconciler.providers.base import Pace
-from reconciler.providers.bitbucket.calls import Calls, Refused, object_in, open_calls
+from reconciler.providers.bitbucket.calls import (
+    Calls,
+    Refused,
+    object_in,
+    objects_in,
+    open_calls,
+)
 from reconciler.providers.bitbucket.holders import Holder, section_of
 from reconciler.providers.bitbucket.settings import Patience, Settings
 from reconciler.providers.bitbucket_cloud.kinds import REPOSITORY, ROLES
@@ -43,31 +49,77 @@ class Member:
     account_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Repository:
+    project: str
+    public: bool
+
+
 def open_rest(
     system: str, workspace: str, settings: Settings, pace: Pace, patience: Patience
 ) -> Rest:
     """Raises ProviderError when the environment has no token. Nothing is called yet."""
-    return Rest(open_calls(system, settings, Cloud, _HINTS, pace, patience), workspace)
+    calls = open_calls(system, settings, Cloud, _HINTS, pace, patience)
+    return Rest(calls, workspace, f"{settings.url}/1.0")
 
 
 class Rest:
     """Reads whole lists or raises; the `Slots` of the writer."""
 
-    def __init__(self, calls: Calls, workspace: str) -> None:
+    def __init__(self, calls: Calls, workspace: str, old_api: str) -> None:
         self._calls = calls
         self._workspace = workspace
+        self._old_api = old_api
 
     def holders(self, kind: str, resource: str) -> tuple[Holder, ...]:
         """Who holds an explicit permission there: two lists, users and groups."""
-        return (
-            *self._list(kind, resource, "users"),
-            *self._list(kind, resource, "groups"),
-        )
+        return *self._list(kind, resource, "users"), *self.groups(kind, resource)
+
+    def groups(self, kind: str, resource: str) -> tuple[Holder, ...]:
+        return self._list(kind, resource, "groups")
 
     def members(self) -> tuple[Member, ...]:
         action = f"list the members of workspace {self._workspace}"
         rows = self._pages(action, f"workspaces/{quote(self._workspace, safe='')}/members")
         return tuple(self._member(action, row) for row in rows)
+
+    def group_members(self, slug: str) -> frozenset[str]:
+        """The users in a group, as principal ids. API 2.0 has no such call; 1.0 keeps its own until
+        there is another: support.atlassian.com, "groups Endpoint"."""
+        action = f"list the members of group {slug}"
+        path = f"groups/{quote(self._workspace, safe='')}/{quote(slug, safe='')}/members"
+        response = self._calls.get_url(action, f"{self._old_api}/{path}")
+        rows = objects_in(self._calls.system, action, response)
+        return frozenset(self._user(action, row).id for row in rows)
+
+    def owns(self, principal: Principal) -> bool:
+        """Whether a user owns the workspace: `owner` is the vendor's word for its administrators."""
+        action = f"list the owners of workspace {self._workspace}"
+        path = f"workspaces/{quote(self._workspace, safe='')}/permissions"
+        rows = self._pages(action, path, {"q": 'permission="owner"'})
+        return any(self._user(action, row.get("user")) == principal for row in rows)
+
+    def repository(self, slug: str) -> Repository:
+        action = f"read repository {slug}"
+        path = self._base(REPOSITORY, slug).removesuffix("/permissions-config")
+        body = object_in(self._calls.system, action, self._calls.get(action, path))
+        match body:
+            case {"project": {"key": str(key)}, "is_private": bool(private)}:
+                return Repository(key.upper(), not private)
+        raise self._odd(action, "the answer does not say its project, and whether it is private")
+
+    def effective(self, slug: str, principal: Principal) -> str:
+        """The highest permission that a user has there by any way, "" for none.
+
+        `/workspaces/{workspace}/permissions/repositories/{repo_slug}`, for admins of the repository.
+        """
+        action = f"find out what {principal} may in the end on repository {slug}"
+        place = f"permissions/repositories/{quote(slug, safe='')}"
+        path = f"workspaces/{quote(self._workspace, safe='')}/{place}"
+        uuid = principal.id.partition(":")[2]
+        rows = self._pages(action, path, {"q": f'user.uuid="{uuid}"'})
+        mine = [row for row in rows if self._user(action, row.get("user")) == principal]
+        return self._permission(action, REPOSITORY, mine[0]) if mine else ""
 
     def signed_in(self) -> str:
         """The principal that the token acts as."""
@@ -143,8 +195,10 @@ class Rest:
             return False
         return True
 
-    def _pages(self, action: str, path: str) -> Iterator[dict[str, Any]]:
-        response = self._calls.get(action, path, {"pagelen": _PAGE})
+    def _pages(
+        self, action: str, path: str, query: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        response = self._calls.get(action, path, {**(query or {}), "pagelen": _PAGE})
         followed: set[str] = set()
         while True:
             page = object_in(self._calls.system, action, response)

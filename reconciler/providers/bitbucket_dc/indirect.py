@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from reconciler.errors import ProviderError
 from reconciler.model import Assignment, Entitlement, Observed, Principal
-from reconciler.providers.bitbucket.calls import Refused
+from reconciler.providers.bitbucket.calls import needing
 from reconciler.providers.bitbucket.holders import Holder
 from reconciler.providers.bitbucket_dc.kinds import GLOBAL, PROJECT, REPOSITORY
 from reconciler.providers.bitbucket_dc.rest import Rest
@@ -104,16 +102,6 @@ class Ways:
     def _once(self, needs: str, ask: Callable[..., Answer], *of: str) -> Answer:
         key = (ask.__name__, *of)
         if key not in self._asked:
-            with _needing(needs):
+            with needing(needs):
                 self._asked[key] = ask(*of)
         return cast(Answer, self._asked[key])
-
-
-@contextmanager
-def _needing(right: str) -> Iterator[None]:
-    try:
-        yield
-    except Refused as e:
-        if e.status not in (401, 403):
-            raise
-        raise ProviderError(e.system, e.action, f"{e.cause}; it takes {right}") from e
