@@ -18,7 +18,6 @@ from azure.mgmt.authorization.v2020_10_01 import models as pim_models
 from azure.mgmt.authorization.v2022_04_01 import models
 
 from reconciler.sandbox.azure import LocalAzure, seed
-from reconciler.sandbox.azure.seed import DirectoryObject
 from reconciler.sandbox.faults import Faults
 
 AUTHORIZATION = "/providers/Microsoft.Authorization"
@@ -136,14 +135,10 @@ def test_assigned_to_counts_groups(client: Client) -> None:
 
 
 def test_assigned_to_counts_groups_in_groups(client: Client) -> None:
-    names = [seed.object_id(name) for name in ("inner", "outer")]
-    for name, member in zip(names, (ALICE, names[0]), strict=True):
-        client.local.state.principals[name] = DirectoryObject(
-            name, "Group", "group", members=(member,)
-        )
-    client.put(seed.RG_PAYMENTS, seed.READER, names[1])
+    outer = client.local.add_group("outer", client.local.add_group("inner", ALICE))
+    client.put(seed.RG_PAYMENTS, seed.READER, outer)
     found = client.list(seed.RG_PAYMENTS, filter=f"assignedTo('{ALICE}')")
-    assert [row["properties"]["principalId"] for row in found] == [names[1]]
+    assert [row["properties"]["principalId"] for row in found] == [outer]
 
 
 @pytest.mark.parametrize(

@@ -88,10 +88,8 @@ class AwsLocal:
             self.identity_store.add_group(group, tuple(ids[m] for m in members))
         for name in PERMISSION_SETS:
             self.assignments.permission_set(name)
-        admins = self.identity_store.group("platform-admins")
         for account in ACCOUNTS.values():
-            arn = self.assignments.permission_set("AdministratorAccess")
-            self.assignments.put(Assigned(account, arn, "GROUP", admins))
+            self.give_to_group("platform-admins", account, "AdministratorAccess")
         logins = [p.login for p in PEOPLE]
         roles = [RECONCILER_ROLE, "deploy"]
         self.iam.make_account(ACCOUNTS["payments"], [*logins, *SERVICES], roles)
@@ -99,6 +97,11 @@ class AwsLocal:
             self.iam.account(ACCOUNTS["payments"]).create_group(group)
         self.iam.make_account(ACCOUNTS["data"], logins, [RECONCILER_ROLE])
         self.iam.account(ACCOUNTS["data"]).create_group("analysts")
+
+    def give_to_group(self, group: str, account: str, role: str) -> None:
+        """By hand: a permission set in an account, to a group of Identity Center by its name."""
+        arn, holder = self.assignments.permission_set(role), self.identity_store.group(group)
+        self.assignments.put(Assigned(account, arn, "GROUP", holder))
 
     def _operations(self) -> dict[str, Operation]:
         parts = (self.identity_store, self.assignments, self.iam)

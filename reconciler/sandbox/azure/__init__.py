@@ -14,6 +14,7 @@ from reconciler.sandbox.azure.arm import Arm
 from reconciler.sandbox.azure.certificate import make_certificate
 from reconciler.sandbox.azure.login import caller_of, graph, is_login, log_in
 from reconciler.sandbox.azure.pim import Pim
+from reconciler.sandbox.azure.seed import DirectoryObject
 from reconciler.sandbox.azure.state import Refusal, RoleAssignment, State, plant
 from reconciler.sandbox.azure.wsgi import read_body, read_request, refused, send
 from reconciler.sandbox.faults import Faults
@@ -111,6 +112,13 @@ class LocalAzure:
                 ),
                 "",
             )
+
+    def add_group(self, name: str, *members: str) -> str:
+        """A new group of people or groups, by object id: its own."""
+        group = DirectoryObject(seed.object_id(name), "Group", name, members=members)
+        with self.state.lock:
+            self.state.principals[group.id] = group
+        return group.id
 
     def holders(self, scope: str, role: str) -> frozenset[str]:
         """Object ids that hold the role exactly there."""
