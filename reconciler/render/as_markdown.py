@@ -4,6 +4,7 @@ markup."""
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 
 from reconciler.model import Plan
@@ -25,13 +26,18 @@ from reconciler.render.words import (
     who,
 )
 
-_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|~#@"})
+_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|~#"})
+# GitHub looks for mentions in what comes out of markdown, where a backslash is gone
+# (github.com/github/markup/issues/1168), and not within a word, as an address has it.
+_MENTION = re.compile(r"(?<![A-Za-z0-9_])@")
+_WWW = re.compile(r"(?<=www)\.", re.IGNORECASE)  # a link even without https:// (GFM, autolinks)
 
 
 def cell(text: str) -> str:
     """Text that markdown takes literally: no link, mention, code or table border."""
     escaped = html.escape(printable(" ".join(text.split())), quote=False).translate(_SPECIAL)
-    return escaped.replace("://", "&#58;//")
+    linkless = _WWW.sub("&#46;", escaped.replace("://", "&#58;//"))
+    return _MENTION.sub("@&#8203;", linkless)
 
 
 def plan(plan: Plan) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
+from markdown_it import MarkdownIt  # rich brings it
 from rich.console import Console
 
 from reconciler.errors import ProviderError
@@ -107,9 +110,31 @@ def test_markdown_from_outside_stays_text() -> None:
     assert "<img" not in shown
     assert "[x" not in shown.replace("\\[x", "")
     assert "://" not in shown
-    assert "\\@team" in shown
+    assert "@&#8203;team" in shown
     [row] = [line for line in shown.splitlines() if "img" in line]
     assert row.count(" | ") == 4
+
+
+@pytest.mark.parametrize("text", [
+    "@acme/admins", "x @acme/admins, @erin", "grants/x.@erin.yaml", "(@erin)", "é@erin", "\\@erin",
+    "`@erin`", "**@erin**", "</details>@erin", "www.example.com", "a.WWW.example.com",
+    "https://example.com", "![x](https://example.com)", "[x]: https://example.com", "<img src=x>",
+    "<!--", "--><b>", "&lt;b&gt;", "a\\|b|c", "\u202e@erin", "@\u200berin",
+])  # fmt: skip
+def test_a_cell_makes_no_link_no_mention_and_no_markup(text: str) -> None:
+    """By a markdown parser, and by what GitHub looks for in the text that comes out of it."""
+    lines = as_markdown.table(("one", "two"), [(text, "end")])
+    page = MarkdownIt("commonmark").enable("table").render("\n".join(lines))
+    [body] = re.findall(r"<tbody>\s*<tr>\s*<td>(.*)</td>\s*<td>end</td>\s*</tr>", page)
+    assert "<" not in body
+    assert not re.search(r"(?:^|[^A-Za-z0-9_])@[A-Za-z0-9]", html.unescape(body))
+    source = lines[2]
+    assert "://" not in source
+    assert "www." not in source.lower()
+
+
+def test_an_address_can_be_copied_from_markdown() -> None:
+    assert "alice@example.com" in as_markdown.cell("for alice@example.com")
 
 
 def test_markup_from_outside_stays_text_on_a_terminal() -> None:
