@@ -13,6 +13,12 @@ from reconciler.proof.authorise import Authorised
 def decided(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
     """Of claims that matter now or later. The principal is not looked up for this: the subject is
     the directory's."""
+    yield from _granted(found, at, run)
+    yield from _refused(found, at, run)
+    yield from _reviewed(found, at, run)
+
+
+def _granted(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
     for outcome in found.outcomes:
         judgement, claim = outcome.judgement, outcome.claim
         if judgement is None or outcome.proof is not Proof.PROVED or claim.window.ended(at):
@@ -32,6 +38,9 @@ def decided(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
             pull=judgement.pull,
             reason="; ".join(judgement.reasons),
         )
+
+
+def _refused(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
     for one in found.unapproved:
         if one.subject:
             yield Event(
@@ -47,6 +56,9 @@ def decided(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
                 pull=one.pull,
                 reason=one.reason,
             )
+
+
+def _reviewed(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
     for review in found.reviewed:
         about = review.content
         yield Event(
