@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli import clock
 from reconciler.cli.audit_source import Source, where
 from reconciler.errors import InputError
 from reconciler.ledger.export import Style
@@ -49,9 +50,10 @@ def command(
     HTTP event collector, HOST:PORT of a syslog server with TLS, or a file.
 
     The collector's token is taken from RECONCILER_HEC_TOKEN. Keep the position between runs: without it
-    everything is sent again.
+    everything is sent again. The ledger is the one that the approved reconciler.yaml names, so the
+    forge is asked as by apply.
     """
-    ledger = source.opened().ledger
+    ledger = source.approved(clock.now()).ledger
     target = _target(kind, address, Style(style), ca, certificate, index)
     held = position or _position(source.root, f"{ledger.where}\0{kind}\0{address}")
     click.echo(f"{ship(ledger, target, held)} entries sent to {address}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from reconciler.cli import options
-from reconciler.errors import InputError
+from reconciler.cli.session import proved
+from reconciler.errors import InputError, ReconcilerError
 from reconciler.ledger import open_anchor, open_store
 from reconciler.ledger.anchor import FileAnchor
 from reconciler.ledger.base import Anchor
@@ -20,7 +22,7 @@ from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.signing import Keys
 from reconciler.model.ledger_settings import LedgerSettings
 from reconciler.model.public_key import PublicKey, public_key
-from reconciler.repository.configuration import FILE
+from reconciler.repository.configuration import FILE, Configuration
 from reconciler.repository.git import at as git_at
 from reconciler.repository.parse import parse_configuration
 from reconciler.repository.schemas import installed
@@ -62,7 +64,25 @@ class Source:
 
     def opened(self, private: str = "") -> Opened:
         """`private` as in `Keys`. Raises InputError."""
-        settings = self._settings() if self.copy is None else None
+        return self._opened(self._settings() if self.copy is None else None, private)
+
+    def approved(self, now: datetime) -> Opened:
+        """By the reconciler.yaml that was approved, as `apply` reads it: for what runs unattended
+        and beside credentials, which another `endpoint` would be shown. Raises InputError, and
+        ReconcilerError where nobody can say what was approved."""
+        if self.copy is not None:
+            return self._opened(None, "")
+        loaded, authorised = proved(self.repo, now)
+        if authorised.changes.unsure:
+            why = "; ".join(one.error for one in authorised.unknown)
+            raise ReconcilerError(
+                f"nobody can say whether {FILE} was approved: {why}; "
+                "write --ledger FOLDER for a copy"
+            )
+        assert loaded.configuration is not None  # see `proved`
+        return self._opened(_kept(loaded.configuration), "")
+
+    def _opened(self, settings: LedgerSettings | None, private: str) -> Opened:
         public = settings.signed_by if settings else ()
         keys = Keys(_listed(self.signed_by) if self.signed_by else public, private)
         store = open_store(settings, self.repo) if settings else FolderStore(self.root)
@@ -76,9 +96,13 @@ class Source:
         configuration, _, problems = parse_configuration(data, installed())
         if configuration is None:
             raise InputError(f"{problems[0]}; or write --ledger FOLDER for a copy of a ledger")
-        if configuration.ledger is None:
-            raise InputError(f"no ledger is kept: add `ledger:` to {FILE}")
-        return configuration.ledger
+        return _kept(configuration)
+
+
+def _kept(configuration: Configuration) -> LedgerSettings:
+    if configuration.ledger is None:
+        raise InputError(f"no ledger is kept: add `ledger:` to {FILE}")
+    return configuration.ledger
 
 
 def where(command: Command) -> Callable[..., Any]:
