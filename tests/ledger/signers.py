@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from reconciler.ledger import chain, open_store, wire
 from reconciler.ledger.anchor import FileAnchor
-from reconciler.ledger.base import Anchor
+from reconciler.ledger.base import Anchor, Store
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.memory import Recall, recall
 from reconciler.ledger.signing import Keys
@@ -75,16 +75,7 @@ class Kit:
         return Anchor(last.number, last.hash)
 
     def intrude(self, *events: Event, pair: Pair | None = None) -> None:
-        """Somebody who can write to the store appends well-chained entries, unsigned or signed with
-        a key of their own."""
-        theirs = Keys((pair.public,), pair.private) if pair else Keys()
-        store = open_store(self.settings, self.root)
-        _, data = [(0, b""), *store.batches()][-1]
-        head = [wire.decode(line) for line in data.splitlines()][-1:]
-        entries = chain.chained(events, head[0] if head else None)
-        if theirs:
-            entries = (*entries, theirs.sign(entries[-1], store.last() + 1))
-        store.put(store.last() + 1, chain.written(entries))
+        intrude(open_store(self.settings, self.root), events, pair)
 
     def recall(self) -> Recall:
         return recall(self.settings, self.root, self.cache, OURS.private)
@@ -101,6 +92,17 @@ class Kit:
         """Whatever is there, believed or not."""
         for file in self.files():
             yield from map(wire.decode, file.read_bytes().splitlines())
+
+
+def intrude(store: Store, events: Sequence[Event], pair: Pair | None = None) -> None:
+    """Somebody who can write to the store appends well-chained entries, unsigned or signed with a
+    key of their own, and asks nothing of what is there."""
+    head = list(map(wire.decode, [b"", *(data for _, data in store.batches())][-1].splitlines()))
+    entries = chain.chained(events, head[-1] if head else None)
+    if pair:
+        theirs = Keys((pair.public,), pair.private)
+        entries = (*entries, theirs.sign(entries[-1], store.last() + 1))
+    store.put(store.last() + 1, chain.written(entries))
 
 
 def moved(signed: Entry, after: Entry) -> Entry:
