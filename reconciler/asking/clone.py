@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.repository.git import Git, environment, words_of
@@ -89,6 +89,11 @@ class Clone:
     def leave(self, path: str, content: bytes | None, before: bytes | None) -> None:
         """Into the work tree, where the file must be as it was `before` (None: not there)."""
         file = self.root / path
+        for part in (*reversed(PurePosixPath(path).parents), path):
+            if (self.root / part).is_symlink():
+                raise InputError(
+                    f"{part} is a symbolic link in your work tree, and leads who knows where; remove it"
+                )
         try:
             there = file.read_bytes() if os.path.lexists(file) else None
             if there != before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from reconciler.repository.words import printable
 
 SHOWN = 20  # choices on one screen
 _LEAST = 10  # characters of a reason
+_NUMBERS = re.compile(r"[0-9]{1,6}([, ]+[0-9]{1,6})*")
 
 
 class Length(click.ParamType[str]):
@@ -79,7 +81,7 @@ def what(offers: Sequence[Offer], who: str, author: str, *, silent: bool) -> tup
                 return (item(answer),)
             except InputError as e:
                 click.echo(f"Error: {e}", err=True)
-        elif answer.replace(",", "").replace(" ", "").isdigit():
+        elif _NUMBERS.fullmatch(answer):
             numbers = [int(n) for n in answer.replace(",", " ").split()]
             if all(0 < n <= len(shown) for n in numbers):
                 return tuple(dict.fromkeys(shown[n - 1].text for n in numbers))

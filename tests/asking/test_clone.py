@@ -100,6 +100,22 @@ def test_a_file_that_is_not_as_it_was_is_not_overwritten(clone: Clone) -> None:
     assert not (clone.root / PATH).exists()
 
 
+def test_nothing_is_written_through_a_symbolic_link(clone: Clone) -> None:
+    """A branch that somebody else pushed, and that is checked out here, may bring one."""
+    outside = clone.root.parent / "outside"
+    outside.mkdir()
+    (outside / "x.yaml").write_bytes(b"one\n")
+    (clone.root / "grants").symlink_to(outside)
+    with pytest.raises(InputError, match="grants is a symbolic link"):
+        clone.leave("grants/new.yaml", b"new\n", None)
+    (clone.root / "grants").unlink()
+    (clone.root / "grants").mkdir()
+    (clone.root / PATH).symlink_to(outside / "x.yaml")
+    with pytest.raises(InputError, match="grants/x.yaml is a symbolic link"):
+        clone.leave(PATH, b"two\n", b"one\n")
+    assert [file.read_bytes() for file in outside.iterdir()] == [b"one\n"]
+
+
 def test_what_git_says_has_no_address_in_it(clone: Clone) -> None:
     hook = clone.root.parent / "origin.git" / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)

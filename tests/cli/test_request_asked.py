@@ -82,6 +82,12 @@ def test_a_wrong_answer_is_asked_again(access: World) -> None:
     assert "write at least 10 characters" in done.err
 
 
+def test_what_only_looks_like_a_number_is_a_word_to_search_for(access: World) -> None:
+    done = access.run("--no-open", said=typed("", "²", "9" * 5000, "1,²"))
+    assert done.code == 2  # nobody answered any more
+    assert "Nothing permitted has '²' in it." in done.err
+
+
 def test_for_nobody_who_is_there_no_item_is_asked_twice(access: World) -> None:
     for whom in (("--for", "zoe@example.com"), ("--group", "nix")):
         done = access.run(*whom, said=typed("system=gcp,project=payments-prod,role=roles/viewer"))
