@@ -22,6 +22,7 @@ BENCHES = {
     "policy": "bench.policy",
     "proof": "bench.proof",
     "ledger": "bench.ledger",
+    "answers": "bench.answers",
     "calls": "bench.calls",
 }
 

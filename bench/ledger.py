@@ -18,7 +18,7 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 STEPS = (EventKind.DECIDED, EventKind.INTENDED, EventKind.DONE, EventKind.INTENDED, EventKind.DONE)
 
 
-def events(count: int = ENTRIES) -> Iterator[Event]:
+def events(count: int = ENTRIES, name: str = "u") -> Iterator[Event]:
     """Lives of grants, of five events each: decided, given, taken away."""
     for i in range(count):
         grant, step = divmod(i, len(STEPS))
@@ -26,7 +26,7 @@ def events(count: int = ENTRIES) -> Iterator[Event]:
         place = Entitlement("gcp", "project", f"projects/p{project}", "roles/viewer")
         path = f"grants/team{person % 90}/g{grant}.yaml"
         known = {"path": path, "commit": f"{grant:040x}", "rule": "team-read", "outcome": "granted",
-                 "approved_by": (f"u{person // 10}@example.com",), "pull": str(grant)}  # fmt: skip
+                 "approved_by": (f"{name}{person // 10}@example.com",), "pull": str(grant)}  # fmt: skip
         change = {"action": "add" if step < 3 else "remove", "grants": (path,),
                   "cause": "declared" if step < 3 else "expired"}  # fmt: skip
         at = BEGAN + timedelta(seconds=i * 30)
@@ -34,7 +34,7 @@ def events(count: int = ENTRIES) -> Iterator[Event]:
             STEPS[step],
             at,
             f"run-{i // A_RUN}",
-            f"u{person}@example.com",
+            f"{name}{person}@example.com",
             Assignment(place, Principal(f"user:{person:032x}", f"u{person}")),
             until=at + timedelta(hours=8),
             **(change if step else known),  # type: ignore[arg-type]

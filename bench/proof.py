@@ -40,7 +40,7 @@ changes:
 _FORGE = "forge: {provider: github, repository: acme/access}\n"
 
 
-class _Approved:
+class Approved:
     """Says of everything that person1 asked for it and person0 approved it: what a forge costs is
     its calls, and those are counted in tests."""
 
@@ -71,15 +71,15 @@ class _Approved:
         raise NotImplementedError
 
 
-def _repository(home: Path) -> Path:
-    """The rules first, then a commit with all the grants."""
-    root = home / f"proved-{GRANTS}"
+def repository(home: Path, more: str = "") -> Path:
+    """The rules first, then a commit with all the grants. `more` of reconciler.yaml."""
+    root = home / (f"recorded-{GRANTS}" if more else f"proved-{GRANTS}")
     if (root / ".git" / "ready").exists():
         return root
     corpus.git(home, "init", "-q", "-b", "main", str(root))
     everything = dict(corpus.files(GRANTS))
     first = {path: everything.pop(path) for path in ("reconciler.yaml", "directory/people.yaml")}
-    first["reconciler.yaml"] += _FORGE
+    first["reconciler.yaml"] += _FORGE + more
     people = first["directory/people.yaml"].splitlines()
     for i in range(2):
         people[i + 1] = people[i + 1].replace("}", f', accounts: {{forge: "{1000 + i}"}}}}')
@@ -98,12 +98,12 @@ def _repository(home: Path) -> Path:
 
 
 def run(home: Path) -> Iterator[Result]:
-    root = _repository(home)
+    root = repository(home)
     cache = home / "cache"
     loaded = load(root, NOW, cache=cache)
 
-    def asked(settings: ForgeSettings) -> _Approved:
-        return _Approved()
+    def asked(settings: ForgeSettings) -> Approved:
+        return Approved()
 
     def proved(memory: Memory) -> Authorised:
         found = authorise(loaded, NOW, Forge(asked, memory))

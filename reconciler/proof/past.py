@@ -59,12 +59,12 @@ class Past:
         oldest = (version.merged - max(totals) - GAP).timestamp()
         since, loaded = bisect_left(self._archive.line.times, int(oldest)), self._known
         ids = [t.id for t in self._archive.traces(GRANTS) if t.gone_number >= since]
-        self._fetch([id for id in ids if id not in loaded])
+        self._fetch([id for id in ids if id not in loaded], self.loaded.whom)
         found = (self._known.get(id) for id in ids)
         return tuple(v for v in found if v is not None and v.merged <= version.merged)
 
-    def _fetch(self, ids: list[int]) -> None:
+    def _fetch(self, ids: list[int], whom: frozenset[str] | None = None) -> None:
         if ids:
-            for found in self._archive.versions(ids):
+            for found in self._archive.versions(ids, whom):
                 if isinstance(found.content, Grant):
                     self._known[found.id] = cast(Version[Grant], found)

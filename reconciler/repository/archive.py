@@ -51,6 +51,7 @@ class Archive:
     numbers: dict[str, int] = field(default_factory=dict)  # by commit, made when first asked for
     seen: dict[int, Span] = field(default_factory=dict)  # what `traces` unpacked, by id
     first: dict[tuple[str, str], int] = field(default_factory=dict)  # see `stood_before`
+    live: dict[Kind, list[Span]] = field(default_factory=dict)  # see `standing`
 
     @property
     def git(self) -> Git:
@@ -79,24 +80,37 @@ class Archive:
     def traces(self, kinds: Collection[Kind]) -> tuple[Trace, ...]:
         """Every content there ever was, in the order in which they came in."""
         history = self.line.history
-        every = list(history.live.values())
+        wanted = [(kind, span) for kind in kinds for span in self.standing().get(kind, ())]
+        went: list[Span] = []
         if any(kind not in GRANTS for kind in kinds):
-            every += history.ruled_before()
+            went += history.ruled_before()
         if any(kind in GRANTS for kind in kinds):
-            every += (span for span in history.went() if kind_of(span.path) in GRANTS)
-        found = [(kind, s) for s in every if (kind := kind_of(s.path)) is not None]
-        wanted = [(kind, span) for kind, span in found if kind in kinds]
+            went += (span for span in history.went() if kind_of(span.path) in GRANTS)
+        wanted += [(k, s) for s in went if (k := kind_of(s.path)) is not None and k in kinds]
         self.seen.update((span.id, span) for _, span in wanted)
         wanted.sort(key=lambda one: (one[1].merged, one[1].id))
         return tuple(self._trace(kind, span) for kind, span in wanted)
 
-    def versions(self, ids: Collection[int]) -> tuple[Version[Document | Configuration], ...]:
-        """The valid ones among these, in the order in which they came in. How long an invalid
-        successor kept one standing is not followed."""
+    def standing(self) -> Mapping[Kind, list[Span]]:
+        """What stands, valid or not, by its kind: there may be very many, and they are told apart
+        once."""
+        if not self.live:
+            for span in self.line.history.live.values():
+                kind = kind_of(span.path)
+                if kind is not None:
+                    self.live.setdefault(kind, []).append(span)
+        return self.live
+
+    def versions(
+        self, ids: Collection[int], whom: frozenset[str] | None = None
+    ) -> tuple[Version[Document | Configuration], ...]:
+        """The valid ones among these, in the order in which they came in; with `whom`, no grants
+        that are for none of them. How long an invalid successor kept one standing is not
+        followed."""
         spans = sorted(self._spans(set(ids)), key=lambda span: span.id)
         found: list[Version[Document | Configuration]] = []
         with self.reading.cache.opened():
-            documents = self.reading.documents(spans)
+            documents = self.reading.documents(spans, whom)
         for span in spans:
             content = documents.get(span.id) or self._configuration(span)
             if content is not None:

@@ -14,8 +14,8 @@ from reconciler.repository.contents import Progress, Source, Wanted, parsed_agai
 from reconciler.repository.grammar import Grammar
 from reconciler.repository.history import NONE, History, Span
 from reconciler.repository.parse import Document, parse, parse_configuration, read
-from reconciler.repository.paths import Kind, kind_of
-from reconciler.repository.rows import Entitlements, Stale
+from reconciler.repository.paths import GRANTS, Kind, kind_of
+from reconciler.repository.rows import Entitlements, Stale, for_others
 from reconciler.repository.rows import document as document_of
 from reconciler.repository.rows import problems as problems_of
 from reconciler.repository.tree import Tree
@@ -36,8 +36,11 @@ class Reading:
     entitlements: Entitlements = field(default_factory=dict)
     before: list[tuple[int, Grammar]] | None = None  # until which commit, the grammar till then
 
-    def documents(self, spans: Iterable[Span]) -> Mapping[int, Document]:
-        """The valid ones among them, by span id. What is wrong with the others is in `refused`."""
+    def documents(
+        self, spans: Iterable[Span], whom: frozenset[str] | None = None
+    ) -> Mapping[int, Document | None]:
+        """The valid ones among them, by span id. What is wrong with the others is in `refused`.
+        With `whom`, a grant that is for none of these ids is there as None: valid, and not read."""
         by_kind: dict[Kind, list[Span]] = {}
         for span in spans:
             kind = kind_of(span.path) if span.blob else None
@@ -45,11 +48,14 @@ class Reading:
                 by_kind.setdefault(kind, []).append(span)
         wanted = (Wanted(k, s.path, s.blob) for k, listed in by_kind.items() for s in listed)
         known = rows(self.source, wanted, self.grammar, self.cache, self.progress)
-        found: dict[int, Document] = {}
+        found: dict[int, Document | None] = {}
         for kind, listed in by_kind.items():
             texts = known[kind]
             for span in listed:
                 try:
+                    if whom is not None and kind in GRANTS and for_others(texts[span.blob], whom):
+                        found[span.id] = None
+                        continue
                     document = document_of(span.path, texts[span.blob], self.entitlements)
                 except Stale:
                     document = self._again(span, kind, texts)

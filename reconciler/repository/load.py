@@ -6,9 +6,10 @@ Reads the commit, never the working tree's own state, and no clock: `now` is han
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -47,7 +48,7 @@ from reconciler.repository.rules import Pages, of_pages
 from reconciler.repository.schemas import installed
 from reconciler.repository.timeline import settled
 from reconciler.repository.tree import Tree
-from reconciler.repository.versions import Line, recent
+from reconciler.repository.versions import Line, lately, recent
 from reconciler.repository.versions import older as before
 from reconciler.repository.walk import walk
 
@@ -57,9 +58,10 @@ Some = TypeVar("Some", bound=Document)
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """The lists of versions hold every one that stands, and every one that went since `horizon`;
-    `tests` are those of policies/tests/. `problems` are those of the files of this commit: what is invalid grants
-    nothing new, and its last valid version still stands. That holds for the configuration too;
-    None where it has never been valid, and then nothing else is read."""
+    `tests` are those of policies/tests/. `problems` are those of the files of this commit: what is
+    invalid grants nothing new, and its last valid version still stands. That holds for the
+    configuration too; None where it has never been valid, and then nothing else is read. With
+    `whom`, `grants` are only those for these ids, and no problem is sought between files."""
 
     commit: str
     configuration: Configuration | None
@@ -73,6 +75,11 @@ class Loaded:
     catalog: tuple[Version[CatalogPage], ...] = ()
     reviews: tuple[Version[AfterReview], ...] = ()
     tests: tuple[Version[PolicyTestPage], ...] = ()
+    whom: frozenset[str] | None = None
+
+
+Whom = Callable[[Sequence[Version[Document]]], frozenset[str] | None]
+"""Everything but the grants -> the ids whose grants are wanted; None for those of everybody."""
 
 
 def load(
@@ -86,6 +93,7 @@ def load(
     progress: Progress | None = None,
     without: frozenset[str] = frozenset(),
     git: Git | None = None,
+    whom: Whom | None = None,
 ) -> Loaded:
     """Everything for a run at `now`.
 
@@ -111,7 +119,7 @@ def load(
             line = Line(history, settled(history.times), now)
             archive = Archive(line, bisect_left(line.times, int(since.timestamp())), reading)
             others = [*git.top(tip), *(entry.path for entry in git.tree(tip, *LATER))]
-            return _loaded(tip, configuration, since, archive, problems, others)
+            return _loaded(tip, configuration, since, archive, problems, others, whom)
         finally:
             store.close()
 
@@ -122,7 +130,8 @@ def older(loaded: Loaded) -> Iterator[Version[Grant]]:
     standing is not followed so far back."""
     archive = loaded.archive
     if archive is not None:
-        for version in before(archive.line, archive.since, archive.reading.documents):
+        documents = partial(archive.reading.documents, whom=loaded.whom)
+        for version in before(archive.line, archive.since, documents):
             if isinstance(version.content, Grant):
                 yield cast(Version[Grant], version)
 
@@ -165,14 +174,27 @@ def _loaded(
     archive: Archive,
     problems: Sequence[Problem],
     others: Iterable[str],
+    whom: Whom | None,
 ) -> Loaded:
-    reading = archive.reading
-    versions = list(recent(archive.line, archive.since, reading.documents))
+    reading, line = archive.reading, archive.line
+    spans = lately(line, archive.since)
+    ids: frozenset[str] | None = None
+    if whom is not None:
+        grants = _grants(spans)
+        rest = [span for span in spans if span.id not in grants]
+        versions = list(recent(line, rest, reading.documents))
+        ids = whom(versions)
+        versions += recent(line, grants.values(), partial(reading.documents, whom=ids))
+    else:
+        versions = list(recent(line, spans, reading.documents))
     history = reading.history
     unproven = history.commits[history.live[FILE].merged] in reading.without
     # Then it is an earlier configuration that stands, and its names have no place in this one.
     protected = () if problems or unproven else configuration.protected
-    found = _problems(history, others, reading, versions, protected)
+    if ids is None:
+        found = _problems(history, others, reading, versions, protected)
+    else:
+        found = tuple(reading.problems(history.live.values()))
     sorts = _Sorts(versions)
     return Loaded(
         tip,
@@ -187,7 +209,13 @@ def _loaded(
         sorts.of(CatalogPage),
         sorts.of(AfterReview),
         sorts.of(PolicyTestPage),
+        ids,
     )
+
+
+def _grants(spans: Iterable[Span]) -> dict[int, Span]:
+    """By id."""
+    return {span.id: span for span in spans if kind_of(span.path) in GRANTS}
 
 
 class _Sorts:

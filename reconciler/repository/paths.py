@@ -57,7 +57,7 @@ def kind_of(path: str) -> Kind | None:
     folder, slash, rest = path.partition("/")
     if not slash:
         return Kind.CONFIGURATION if path == FILE else None
-    if rest.rpartition("/")[2] in _BYSTANDERS:
+    if not path.endswith(".yaml") and rest.rpartition("/")[2] in _BYSTANDERS:
         return None
     kind = FOLDERS.get(folder)
     if kind is Kind.GRANT and path.startswith(BREAK_GLASS):

@@ -245,6 +245,16 @@ class Mentions:
     bundles: tuple[str, ...] = ()
 
 
+def for_others(row: str, whom: frozenset[str]) -> bool:
+    """Whether it is a grant, and for none of these ids. Raises Stale."""
+    if row[0] != "G":
+        return False
+    if not any(id in row for id in whom):
+        return True  # of a hundred thousand nearly all
+    said = mentions(row)
+    return said is not None and whom.isdisjoint((*said.subjects, *said.groups))
+
+
 def mentions(row: str) -> Mentions | None:
     """Read straight from the row, for a hundred thousand of them; None where it is no grant.
     Raises Stale."""

@@ -13,8 +13,8 @@ from reconciler.repository.history import NONE, History, Span
 from reconciler.repository.parse import Document
 
 Content = TypeVar("Content")
-Documents = Callable[[Iterable[Span]], Mapping[int, Document]]
-"""The valid documents among these spans, by span id."""
+Documents = Callable[[Iterable[Span]], Mapping[int, Document | None]]
+"""The valid documents among these spans, by span id; None for one that is not asked about."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,22 @@ class Line:
         )
 
 
-def recent(line: Line, since: int, documents: Documents) -> Iterator[Version[Document]]:
+def lately(line: Line, since: int) -> list[Span]:
     """What stands, and what went with commit number `since` or later."""
-    history = line.history
-    found = {span.id: span for span in history.live.values()}
-    for span in history.went():
+    found = list(line.history.live.values())
+    for span in line.history.went():
         if span.gone < since:
             break
-        found[span.id] = span
+        found.append(span)
+    return found
+
+
+def recent(line: Line, spans: Iterable[Span], documents: Documents) -> Iterator[Version[Document]]:
+    """The versions of these spans, and of what stands on in the place of those that are invalid."""
+    history = line.history
+    found = {span.id: span for span in spans}
     gone = {id: span.gone for id, span in found.items()}
-    valid: dict[int, Document] = {}
+    valid: dict[int, Document | None] = {}
     fresh = list(found.values())
     while fresh:
         valid |= documents(fresh)
@@ -75,13 +81,14 @@ def recent(line: Line, since: int, documents: Documents) -> Iterator[Version[Doc
         fresh = history.find(wanted) if wanted else []
         found |= {span.id: span for span in fresh}
     for id in sorted(valid):
-        yield line.version(found[id], gone[id], valid[id])
+        if (document := valid[id]) is not None:
+            yield line.version(found[id], gone[id], document)
 
 
 def _stand_on(
     found: Mapping[int, Span],
     gone: dict[int, int],
-    valid: Mapping[int, Document],
+    valid: Mapping[int, Document | None],
     fresh: Iterable[Span],
 ) -> set[int]:
     """Rule 23: where a content is invalid, the one before it stands on as long as it does.
@@ -116,5 +123,5 @@ def older(line: Line, since: int, documents: Documents) -> Iterator[Version[Docu
 def _batch(line: Line, batch: list[Span], documents: Documents) -> Iterator[Version[Document]]:
     valid = documents(batch)
     for span in batch:
-        if span.id in valid:
-            yield line.version(span, span.gone, valid[span.id])
+        if (document := valid.get(span.id)) is not None:
+            yield line.version(span, span.gone, document)

@@ -63,6 +63,12 @@ class Faults:
         with self._lock:
             self._armed.append(_Armed(fault, fault.skip, fault.times))
 
+    @property
+    def armed(self) -> bool:
+        """Whether any fault was armed since the last `clear`, spent or not."""
+        with self._lock:
+            return bool(self._armed)
+
     def take(self, system: str, call: str) -> Fault | None:
         """Log one call and say which fault hits it, if any."""
         with self._lock:

@@ -13,7 +13,7 @@ from reconciler.model import Grant, SubjectRef
 from reconciler.repository.git_answers import Commit, Step
 from reconciler.repository.history import History, Span, flat, unflat
 from reconciler.repository.timeline import settled
-from reconciler.repository.versions import Line, recent
+from reconciler.repository.versions import Line, lately, recent
 
 PATHS = ("grants/a.yaml", "grants/b.yaml", "grants/c.yaml", "grants/bad.yml", "attic/a.yaml")
 CONTENTS = ("x", "y", "z", "bad1", "bad2")  # those that start with "bad" are invalid
@@ -52,7 +52,7 @@ def versions(history: History, since: int = 0) -> Counter[tuple[str, str, int, i
     line = Line(history, settled(history.times), None)
     return Counter(
         (v.path, v.blob, hundreds(v.merged), v.gone and hundreds(v.gone))
-        for v in recent(line, since, valid)
+        for v in recent(line, lately(line, since), valid)
     )
 
 
@@ -183,5 +183,5 @@ def test_the_executable_bit_is_no_edit() -> None:
 
 def test_times_are_in_utc() -> None:
     line = Line(walked([{"grants/a.yaml": "x"}]), [0], None)
-    [version] = recent(line, 0, valid)
+    [version] = recent(line, lately(line, 0), valid)
     assert version.merged == datetime(1970, 1, 1, tzinfo=UTC)
