@@ -89,7 +89,7 @@ class Clone:
     def leave(self, path: str, content: bytes | None, before: bytes | None) -> None:
         """Into the work tree, where the file must be as it was `before` (None: not there)."""
         file = self.root / path
-        for part in (*reversed(PurePosixPath(path).parents), path):
+        for part in (*reversed(PurePosixPath(path).parents), PurePosixPath(path)):
             if (self.root / part).is_symlink():
                 raise InputError(
                     f"{part} is a symbolic link in your work tree, and leads who knows where; remove it"
