@@ -18,13 +18,15 @@ class ForgeKind(StrEnum):
 class ForgeSettings:
     """`forge:` of reconciler.yaml. `repository` is "owner/name" (Data Center: "PROJECT/name"),
     `branch` the main line, `url` the API's address where it is not the vendor's own. `signed` asks
-    that every commit of a pull request carries a signature that the forge verified."""
+    that every commit of a pull request carries a signature that the forge verified, `pushers` that
+    the forge tells who pushed each of them."""
 
     kind: ForgeKind = ForgeKind.NONE
     repository: str = ""
     branch: str = "main"
     url: str = ""
     signed: bool = False
+    pushers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,12 @@ class PullRequest:
 
     `base` is the branch it is for, `head` its last commit, `merged_at` None while it is open.
     `author` is None where the account was deleted. `writers` are the authors, co-authors and
-    committers of all its commits, and who pushed, as far as the forge tells; the forge's own
-    account for edits in the browser is left out. `unsigned` are commits without a verified
-    signature, `size` is how many commits there are. `merged_as` is the last commit that its merge
-    left on the main line, "" where that is not told. `reviews` are oldest first. `contents` has the wanted files at `head` and at the
-    commit of every review.
+    committers of all its commits, and who pushed them, as far as the forge tells; the forge's own
+    account for edits in the browser is left out. `untold_pushers` says why it does not tell of all
+    who pushed, "" where it does. `unsigned` are commits without a verified signature, `size` is how
+    many commits there are. `merged_as` is the last commit that its merge left on the main line, ""
+    where that is not told. `reviews` are oldest first. `contents` has the wanted files at `head` and
+    at the commit of every review.
     """
 
     number: int
@@ -99,6 +102,7 @@ class PullRequest:
     title: str = ""
     merged_as: str = ""
     size: int = 0
+    untold_pushers: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from reconciler.model import Account, Content, PullRequest, Review, Word
+from reconciler.model import Account, Content, ForgeSettings, PullRequest, Review, Word
 from reconciler.policy.roster import Roster, whose
 from reconciler.policy.ruling import Need
 
@@ -34,12 +34,13 @@ def approvers(
     excluded: frozenset[str],
     *,
     self_approval: bool,
-    signed: bool,
+    settings: ForgeSettings,
 ) -> Approved:
     """Of the content `blob` of `path`. `then` is the directory of the commit before the change,
-    which gives authority; `excluded` are the ids of all who would gain."""
+    which gives authority; `excluded` are the ids of all who would gain. `settings` may ask for more
+    than approvals."""
     weighed = _Weighed(pull, path, blob, then, today)
-    void = weighed.void(signed)
+    void = weighed.void(settings)
     if void is not None:
         what, mend = void
         return Approved(frozenset(), (what,), what, mend)
@@ -71,22 +72,28 @@ class _Weighed:
     def person(self, account: Account) -> str:
         return whose(account, self._then, self._today)
 
-    def void(self, signed: bool) -> tuple[str, str] | None:
+    def void(self, settings: ForgeSettings) -> tuple[str, str] | None:
         """Why the whole pull request proves nothing, and what to do. Somebody whom nobody knows
         could be an approver under another name."""
         pull = self._pull
         again = f"bring {self._path} in again by a new pull request"
         if pull.author is None:
             return f"the author of {pull.url} is a deleted account", again
-        for role, account in (("opened", pull.author), *(("wrote in", w) for w in pull.writers)):
+        for role, account in (
+            ("opened", pull.author),
+            *(("wrote or pushed in", w) for w in pull.writers),
+        ):
             if not self.person(account):
                 return _unknown(account, role, pull)
-        if signed and pull.unsigned:
+        if settings.signed and pull.unsigned:
             commits = ", ".join(commit[:10] for commit in pull.unsigned)
             return (
                 f"commits of {pull.url} carry no verified signature: {commits}",
                 f"sign, and {again}",
             )
+        if settings.pushers and pull.untold_pushers:
+            what = f"the forge does not tell who pushed to {pull.url}: {pull.untold_pushers}"
+            return what, f"{again}, from a branch of the access repository itself"
         if not self._seen(pull.head):
             what = f"{self._path} was merged with another content than {pull.url} had at its end"
             return what, again

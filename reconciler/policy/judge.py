@@ -72,7 +72,7 @@ def judge(
 
     def weigh(pull: PullRequest) -> Judgement:
         found = approvers(
-            pull, origin, blob, then, today, gain, self_approval=own, signed=settings.signed
+            pull, origin, blob, then, today, gain, self_approval=own, settings=settings
         )
         refused = _void(pull, found, ruling.rule, settings)
         if refused is None and emergency:
@@ -106,7 +106,7 @@ def judge_change(
     def weigh(pull: PullRequest) -> Judgement:
         nobody: frozenset[str] = frozenset()
         found = approvers(
-            pull, origin, blob, then, today, nobody, self_approval=False, signed=settings.signed
+            pull, origin, blob, then, today, nobody, self_approval=False, settings=settings
         )
         return _void(pull, found, rule, settings) or _weighed(pull, found, ruling, False)
 

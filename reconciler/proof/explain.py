@@ -53,7 +53,7 @@ def _weighed(
             found.changes.tip.roster,
             ground.grantees(version.content),
             self_approval=own,
-            signed=settings.signed,
+            settings=settings,
         )
         yield Weighed(pull, _asked(approved, rows))
 

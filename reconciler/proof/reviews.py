@@ -95,7 +95,7 @@ class AfterReviews:
                 today,
                 grantees,
                 self_approval=False,
-                signed=settings.signed,
+                settings=settings,
             )
             author = whose(pull.author, then, today) if pull.author else ""
             if not found.void and eligible & (found.persons | {author}):

@@ -72,6 +72,7 @@ def _pull(p: PullRequest) -> dict[str, Any]:
         "unsigned": list(p.unsigned),
         "reviews": [[_account(r.account), r.word, r.at.isoformat(), r.commit] for r in p.reviews],
         "contents": [[c.commit, c.path, c.blob] for c in p.contents],
+        "untold_pushers": p.untold_pushers,
     }
 
 
@@ -95,6 +96,7 @@ def _to_pull(p: dict[str, Any]) -> PullRequest:
         str(p["title"]),
         str(p["merged_as"]),
         int(p["size"]),
+        str(p["untold_pushers"]),
     )
 
 

@@ -111,6 +111,7 @@ def _forge(fields: Mapping[str, Any]) -> ForgeSettings:
         fields.get("branch", "main"),
         fields.get("url", "").rstrip("/"),
         fields.get("signed", False),
+        fields.get("pushers") == "required",
     )
 
 
@@ -130,7 +131,6 @@ def _ledger(fields: Any, tree: Tree, problems: list[Problem]) -> LedgerSettings 
         fix = f"remove it, or write {ticked(_OF_STORE[store])}"
         problems.append(Problem(spot, what, fix, "setting"))
     anchor = fields.get("anchor", {})
-    return LedgerSettings(
     keys = []
     for place, line in enumerate(fields.get("signed_by", ())):
         try:
@@ -139,6 +139,7 @@ def _ledger(fields: Any, tree: Tree, problems: list[Problem]) -> LedgerSettings 
             what = f"`signed_by` has `{shown(line)}`"
             spot = tree.position(("ledger", "signed_by", place))
             problems.append(Problem(spot, what, str(e), "setting"))
+    return LedgerSettings(
         store,
         fields.get("path", "ledger") if store is LedgerStore.FOLDER else "",
         fields.get("branch", _LEDGER_BRANCH) if store is LedgerStore.BRANCH else "",
@@ -146,8 +147,8 @@ def _ledger(fields: Any, tree: Tree, problems: list[Problem]) -> LedgerSettings 
         fields.get("endpoint", ""),
         anchor.get("file", ""),
         anchor.get("tags", False),
-    )
         tuple(keys),
+    )
 
 
 def _connected(

@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.model import Account, Content, PullRequest, Review, Status, Word
+from reconciler.model import Account, Content, ForgeSettings, PullRequest, Review, Status, Word
 from reconciler.policy.approvals import Approved, approvers, missing
 from reconciler.policy.roster import Roster
 from reconciler.policy.ruling import Need
 from tests.policy.build import (
     BLOB,
+    FORGE,
     HEAD,
     NOW,
     PATH,
@@ -36,10 +37,10 @@ def weighed(
     today: Roster | None = None,
     gain: frozenset[str] = GAIN,
     own: bool = False,
-    signed: bool = False,
+    settings: ForgeSettings = FORGE,
 ) -> Approved:
     return approvers(
-        request, PATH, BLOB, then, today or then, gain, self_approval=own, signed=signed
+        request, PATH, BLOB, then, today or then, gain, self_approval=own, settings=settings
     )
 
 
@@ -138,7 +139,7 @@ def test_rule_3_what_was_merged_otherwise_than_it_was_reviewed_proves_nothing() 
 def test_a_file_that_was_taken_away_is_approved_by_its_absence() -> None:
     request = replace(pull(review("bob")), contents=(Content(HEAD, PATH, ""),))
     found = approvers(
-        request, PATH, "", ROSTER, ROSTER, frozenset(), self_approval=False, signed=False
+        request, PATH, "", ROSTER, ROSTER, frozenset(), self_approval=False, settings=FORGE
     )
     assert found.persons == {BOB}
 
@@ -259,7 +260,7 @@ def test_an_unknown_writer_proves_nothing(bot: bool) -> None:
     stranger = Account("666", "helper[bot]" if bot else "mallory", person=not bot)
     found = weighed(replace(pull(review("bob")), writers=(account("alice"), stranger)))
     assert found.persons == frozenset()
-    assert f"{stranger} wrote in" in found.void
+    assert f"{stranger} wrote or pushed in" in found.void
     assert ("a service" if bot else "a person") in found.mend
 
 
@@ -273,9 +274,20 @@ def test_a_service_may_write_where_the_directory_lists_it() -> None:
 def test_an_unsigned_commit_proves_nothing_where_signatures_are_asked_for() -> None:
     request = replace(pull(review("bob")), unsigned=("abcdef0123456789",))
     assert weighed(request).persons == {BOB}
-    found = weighed(request, signed=True)
+    found = weighed(request, settings=replace(FORGE, signed=True))
     assert found.persons == frozenset()
     assert "no verified signature: abcdef0123" in found.void
+
+
+def test_a_push_that_is_not_told_proves_nothing_where_pushers_are_asked_for() -> None:
+    request = replace(pull(review("bob")), untold_pushers="its branch lies in a fork")
+    assert weighed(request).persons == {BOB}
+    found = weighed(request, settings=replace(FORGE, pushers=True))
+    assert found.persons == frozenset()
+    assert "does not tell who pushed" in found.void
+    assert "its branch lies in a fork" in found.void
+    assert "new pull request, from a branch of the access repository" in found.mend
+    assert weighed(pull(review("bob")), settings=replace(FORGE, pushers=True)).persons == {BOB}
 
 
 def test_self_approval_mends_nothing_that_proves_nothing() -> None:

@@ -255,7 +255,7 @@ def test_exactly_the_independent_approvals_of_this_content_count(request: PullRe
         TWICE,
         frozenset({mail("alice")}),
         self_approval=False,
-        signed=False,
+        settings=FORGE,
     )
     assert found.persons == eligible(request)
 

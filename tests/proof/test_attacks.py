@@ -61,6 +61,62 @@ def test_attack_02_a_colleague_who_wrote_in_the_pull_request_cannot_approve_it(
     assert "carol@example.com approved, and has written or pushed commits" in seen.why()
 
 
+def impersonated(town: Town, who: str) -> int:
+    """Alice's pull request, with a commit that says it is alice's, pushed by `who`."""
+    number = town.propose("alice", {A: asks(role="read")})
+    alice = town.github.users["alice"].ident
+    town.wait(minutes=1)
+    files = {A: asks(role="admin")}
+    town.github.commit(who, town.branch_of(number), files, author=alice, committer=alice)
+    return number
+
+
+@pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
+def test_attack_02_the_impersonators_approval_does_not_count(town: Town, method: str) -> None:
+    town.begin()
+    number = impersonated(town, "carol")
+    town.approve(number, "carol")
+    town.merge(number, method)
+    seen = town.run()
+    assert seen.held == set()
+    assert "carol@example.com approved, and has written or pushed commits" in seen.why()
+
+
+def test_attack_02_the_approval_of_another_than_the_impersonator_counts(town: Town) -> None:
+    town.begin()
+    number = impersonated(town, "carol")
+    town.approve(number, "carol", "dave")
+    town.merge(number)
+    assert town.run().held == {"alice admin"}
+
+
+def test_attack_02_an_impersonator_whom_nobody_knows_voids_the_pull_request(town: Town) -> None:
+    town.begin()
+    town.github.add_user("mallory")
+    number = impersonated(town, "mallory")
+    town.approve(number, "carol")
+    town.merge(number)
+    seen = town.run()
+    assert seen.held == set()
+    assert "mallory wrote or pushed in" in seen.why()
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_attack_02_a_push_that_is_not_told_is_believed_unless_pushers_are_required(
+    town: Town, required: bool
+) -> None:
+    town.begin(**{CONFIGURATION: town.configuration(", pushers: required" * required)})
+    town.pull("alice", {B: asks("bob")}, "carol")
+    number = impersonated(town, "carol")
+    town.github.pulls[number].from_fork = True
+    town.approve(number, "carol")
+    town.merge(number)
+    for _ in range(2):  # from the memory too
+        seen = town.run()
+        assert seen.held == {"bob write"} | ({"alice admin"} if not required else set())
+        assert not required or "does not tell who pushed to" in seen.why()
+
+
 @pytest.mark.parametrize("listed", [False, True])
 def test_attack_03_a_bot_approves_nothing_even_as_a_leads_account(town: Town, listed: bool) -> None:
     if listed:
@@ -170,20 +226,22 @@ def test_attack_09_a_commit_under_an_unknown_name_voids_the_pull_request(town: T
     town.merge(number)
     seen = town.run()
     assert seen.held == set()
-    assert "mallory@example.com wrote in" in seen.why()
+    assert "mallory@example.com wrote or pushed in" in seen.why()
 
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_attack_09_where_signatures_are_asked_for_a_name_alone_is_not_believed(
     town: Town, signed: bool
 ) -> None:
-    """Carol writes under alice's name and approves. Git would let her."""
+    """Carol writes under alice's name and approves. Git would let her, and of a fork GitHub does
+    not tell who pushed."""
     town.begin(**{CONFIGURATION: town.configuration(", signed: true")})
     alice = town.github.users["alice"].ident
     town.github.commit(
         "carol", "request", {A: asks()}, author=alice, committer=alice, signed=signed
     )
     number = town.github.open_pull("alice", "request", "Please")
+    town.github.pulls[number].from_fork = True
     town.approve(number, "carol")
     town.merge(number)
     seen = town.run()

@@ -74,6 +74,11 @@ def test_the_forge_is_none_where_nothing_is_said() -> None:
             " url: https://git.example.com/api/v3/}",
             ForgeSettings(ForgeKind.GITHUB, "acme/access", "prod/main", "https://git.example.com/api/v3", True),
         ),
+        (
+            "{provider: github, repository: acme/access, pushers: required}",
+            ForgeSettings(ForgeKind.GITHUB, "acme/access", pushers=True),
+        ),
+        ("{provider: github, repository: acme/access, pushers: told}", ForgeSettings(ForgeKind.GITHUB, "acme/access")),
         ("{provider: bitbucket, repository: acme/access}", ForgeSettings(ForgeKind.BITBUCKET, "acme/access")),
         (
             "{provider: bitbucket-dc, repository: ~alice/access, url: 'http://127.0.0.1:7990'}",

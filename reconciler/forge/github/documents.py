@@ -21,7 +21,8 @@ fragment Who on Actor {{
 }}
 fragment Git on GitActor {{ name email user {{ ...Who }} }}
 fragment PullFacts on PullRequest {{
-  number url title state merged mergedAt baseRefName baseRepository {{ nameWithOwner }} headRefOid
+  number url title state createdAt merged mergedAt
+  baseRefName baseRepository {{ nameWithOwner }} headRefName headRefOid isCrossRepository
   mergeCommit {{ oid }}
   author {{ ...Who }} mergedBy {{ ...Who }}
 }}

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconciler.forge.github.nodes import BaseChange, Dismissal, ForcePush, SeenPull, SeenReview
+from reconciler.forge.github.pushes import Pushers
 from reconciler.model import Account, PullRequest, Review, Word
 
 _WORDS = {"APPROVED": Word.APPROVED, "CHANGES_REQUESTED": Word.CHANGES_REQUESTED}
 _DISMISSED = "DISMISSED"
 
 
-def pull_request(pull: SeenPull) -> PullRequest:
+def pull_request(pull: SeenPull, pushed: Pushers) -> PullRequest:
     """`pull` is whole."""
     seen = (*pull.contents, *(c for review in pull.reviews.rows for c in review.contents))
     return PullRequest(
@@ -24,13 +25,14 @@ def pull_request(pull: SeenPull) -> PullRequest:
         author=pull.author,
         merged_at=pull.merged_at,
         merged_by=pull.merged_by,
-        writers=tuple(dict.fromkeys(_writers(pull))),
+        writers=tuple(dict.fromkeys((*_writers(pull), *pushed.accounts))),
         unsigned=tuple(commit.oid for commit in pull.commits.rows if not commit.signed),
         reviews=_reviews(pull),
         contents=tuple(dict.fromkeys(seen)),
         title=pull.title,
         merged_as=pull.merged_as if pull.merged_at else "",  # before, GitHub tells a trial
         size=len(pull.commits.rows),
+        untold_pushers=pushed.untold,
     )
 
 

@@ -80,7 +80,7 @@ Event = ForcePush | Dismissal | BaseChange
 @dataclass(frozen=True, slots=True)
 class SeenPull:
     """`repository` is the one that it is for. `tip` is the last commit that GitHub lists, with the
-    `contents` there; it may lag behind `head`."""
+    `contents` there; it may lag behind `head`. `branch` is where `head` was pushed to."""
 
     number: int
     url: str
@@ -96,6 +96,9 @@ class SeenPull:
     events: Page[Event]
     tip: str
     contents: tuple[Content, ...]
+    branch: str
+    from_fork: bool
+    opened_at: datetime
     merged_as: str = ""
 
 
@@ -129,6 +132,9 @@ def pull(node: Any, wanted: tuple[str, ...], paths: Paths) -> SeenPull:
         events=events(node),
         tip=_oid(tip["oid"]) if tip else "",
         contents=contents(tip, wanted, paths) if tip else (),
+        branch=str(node["headRefName"]),
+        from_fork=node["isCrossRepository"] is not False,
+        opened_at=time(node["createdAt"]),
         merged_as=_oid(node["mergeCommit"]["oid"]) if node["mergeCommit"] else "",
     )
 

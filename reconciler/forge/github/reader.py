@@ -11,7 +11,9 @@ from reconciler.forge.github import documents, nodes, protection
 from reconciler.forge.github.calls import Calls, TooMuch
 from reconciler.forge.github.documents import Paths
 from reconciler.forge.github.facts import pull_request
+from reconciler.forge.github.log import PushLog
 from reconciler.forge.github.nodes import Page, SeenPull
+from reconciler.forge.github.pushes import Pushers
 from reconciler.forge.github.whole import Rest, Untold, is_whole, told
 from reconciler.forge.session import shaped
 from reconciler.model import Evidence, ForgeSettings, PullRequest
@@ -27,10 +29,12 @@ class GithubReader:
     def __init__(self, settings: ForgeSettings, calls: Calls) -> None:
         self._settings = settings
         self._calls = calls
+        self._log = PushLog(calls)
 
     def evidence(self, wanted: Sequence[Want]) -> Iterator[tuple[Want, Evidence]]:
         todo = sorted(set(wanted), key=lambda want: (want.commit, want.path, want.blob))
         rest = Rest(self._calls)
+        self._log.expect(len({want.commit for want in todo}))
         untold: list[Untold] = []
         for start in range(0, len(todo), BATCH):
             yield from self._batch(todo[start : start + BATCH], rest, untold)
@@ -54,13 +58,14 @@ class GithubReader:
             files = tuple(dict.fromkeys(want.path for want in wants))
             try:
                 whole = [rest.of(p, files) for p in self._all(wants[0].commit, pulls, files)]
+                whole.sort(key=lambda pull: pull.number)
+                ours = tuple(pull_request(pull, self._log.of(pull)) for pull in whole)
             except Untold as e:
                 if e.ever:
                     yield from ((w, Evidence(w.commit, untold=e.cause)) for w in wants)
                 else:
                     untold.append(e)
                 continue
-            ours = tuple(map(pull_request, sorted(whole, key=lambda pull: pull.number)))
             for want in wants:
                 yield want, Evidence(want.commit, ours)
 
@@ -105,7 +110,8 @@ class GithubReader:
         return here and pull.merged_at is not None
 
     def pull(self, number: int, paths: Sequence[str]) -> PullRequest:
-        return pull_by_number(self._calls, number, tuple(dict.fromkeys(paths)))
+        seen = seen_by_number(self._calls, number, tuple(dict.fromkeys(paths)))
+        return pull_request(seen, self._log.of_branch(seen))
 
     def open_pull(self, branch: str) -> PullRequest | None:
         return open_pull(self._calls, branch, self._settings.branch)
@@ -114,7 +120,12 @@ class GithubReader:
         return protection.findings(self._calls, self._settings)
 
 
-def pull_by_number(calls: Calls, number: int, files: Files = ()) -> PullRequest:
+def pull_by_number(calls: Calls, number: int) -> PullRequest:
+    """Without contents, and without asking who pushed."""
+    return pull_request(seen_by_number(calls, number), Pushers(untold="nobody has asked"))
+
+
+def seen_by_number(calls: Calls, number: int, files: Files = ()) -> SeenPull:
     what, paths = f"read pull request #{number}", Paths(files)
     data = calls.ask(what, documents.pull(paths), {"number": number, **paths.variables})
     with shaped(what):
@@ -122,7 +133,7 @@ def pull_by_number(calls: Calls, number: int, files: Files = ()) -> PullRequest:
         if node is None:
             raise ForgeError(what, f"there is none in {calls.owner}/{calls.name}")
         seen = nodes.pull(node, files, paths)
-    return pull_request(Rest(calls).of(seen, files))
+    return Rest(calls).of(seen, files)
 
 
 def open_pull(calls: Calls, branch: str, base: str) -> PullRequest | None:

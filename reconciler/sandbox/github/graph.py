@@ -153,6 +153,7 @@ class Graph:
             "url": f"https://github.com/{OWNER}/{NAME}/pull/{pull.number}",
             "title": pull.title,
             "state": pull.state,
+            "createdAt": _time(pull.created),
             "merged": pull.state == "MERGED",
             "mergedAt": _time(pull.merged_at),
             "mergedBy": self._actor(pull.merged_by),
@@ -161,7 +162,7 @@ class Graph:
             "baseRepository": self._this_repository(),
             "headRefName": pull.branch,
             "headRefOid": pull.head,
-            "isCrossRepository": False,
+            "isCrossRepository": pull.from_fork,
             "mergeCommit": self._object(pull.merge_commit) if pull.merge_commit else None,
             "reviews": lambda info, **page: self._page(pull.reviews, self._review, **page),
             "commits": lambda info, **page: self._page(

@@ -93,6 +93,7 @@ class Pull:
     reviews: list[Review] = field(default_factory=list)
     events: list[Dismissal | ForcePush | BaseChange] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)  # logins
+    from_fork: bool = False  # said only: its branch lies here
 
 
 @dataclass

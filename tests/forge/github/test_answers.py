@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -50,7 +51,10 @@ def answer() -> dict[str, Any]:
         "mergedAt": "2026-03-01T10:00:00Z",
         "baseRefName": "main",
         "baseRepository": {"nameWithOwner": "Acme/Access"},
+        "createdAt": "2026-03-01T08:00:00Z",
+        "headRefName": "mine",
         "headRefOid": HEAD,
+        "isCrossRepository": True,
         "author": alice,
         "mergedBy": alice,
         "mergeCommit": {"oid": COMMIT},
@@ -153,7 +157,7 @@ def test_files_at_the_head_are_fetched_where_it_is_not_the_last_listed_commit() 
     commit = SeenCommit(HEAD, Page((Account("1"),), "", 1), None, True)
     seen = SeenPull(
         1, "", "", "main", "acme/access", "5" * 40, None, None, None,
-        none, Page((commit,), "", 1), none, HEAD, (),
+        none, Page((commit,), "", 1), none, HEAD, (), "mine", False, datetime.now(UTC),
     )  # fmt: skip
     nobody = replace(SETTINGS, url="http://127.0.0.1:9")
     rest = Rest(open_calls(nobody, Credentials("local-token"), FAST))

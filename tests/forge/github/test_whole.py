@@ -12,7 +12,7 @@ from reconciler.model import Evidence, Word
 from reconciler.sandbox.faults import Fault, FaultKind
 from tests.forge.github.world import FAST, GRANT, World
 
-QUESTION = "POST /graphql"
+QUESTION, LOG = "POST /graphql", "GET /repos/acme/access/activity"
 
 
 def pushed(world: World, count: int) -> list[Want]:
@@ -39,7 +39,7 @@ def test_fifty_wants_with_merged_pull_requests_take_one_call(world: World) -> No
     wanted = [world.want(c, f"grants/{n}.yaml") for n, c in enumerate(commits)]
     found = dict(world.reader.evidence(wanted))
     assert sum(len(evidence.pulls) for evidence in found.values()) == 10
-    assert world.calls() == [QUESTION]
+    assert world.calls() == [QUESTION, LOG]
 
 
 def test_nothing_wanted_takes_no_call(world: World) -> None:
@@ -57,7 +57,7 @@ def test_two_wants_of_one_commit_share_its_evidence(world: World) -> None:
     assert {first, second} == set(wanted)
     assert one == two
     assert {c.path for c in one.pulls[0].contents} == {GRANT, other}
-    assert world.calls() == [QUESTION]
+    assert world.calls() == [QUESTION, LOG]
 
 
 def test_more_than_a_hundred_reviews_are_all_read(world: World) -> None:
@@ -68,7 +68,7 @@ def test_more_than_a_hundred_reviews_are_all_read(world: World) -> None:
     pull = world.pull(world.github.merge("carol", number))
     assert len(pull.reviews) == 161
     assert pull.reviews[-1].word is Word.APPROVED
-    assert len(world.calls()) == 3
+    assert len(world.questions()) == 3
 
 
 def test_more_than_a_hundred_commits_are_all_read(world: World) -> None:
@@ -79,7 +79,7 @@ def test_more_than_a_hundred_commits_are_all_read(world: World) -> None:
     pull = world.pull(world.github.merge("carol", number, "squash"))
     assert [str(writer) for writer in pull.writers] == ["alice", "bob"]
     assert len(pull.unsigned) == 130
-    assert len(world.calls()) == 3
+    assert len(world.questions()) == 3
 
 
 def test_commits_that_github_does_not_list_leave_only_their_own_want_open(world: World) -> None:

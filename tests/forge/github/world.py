@@ -72,6 +72,10 @@ class World:
         (pull,) = self.evidence(commit, path).pulls
         return pull
 
+    def questions(self) -> list[str]:
+        """The calls without those that ask who pushed."""
+        return [call for call in self.calls() if not call.endswith("/activity")]
+
     def calls(self) -> list[str]:
         return [call.call for call in self.faults.calls()]
 
