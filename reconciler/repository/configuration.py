@@ -111,6 +111,7 @@ def _forge(fields: Mapping[str, Any]) -> ForgeSettings:
         fields.get("branch", "main"),
         fields.get("url", "").rstrip("/"),
         fields.get("signed", False),
+        fields.get("pushers") == "required",
     )
 
 
