@@ -57,9 +57,11 @@ def findings(calls: Calls, settings: ForgeSettings) -> tuple[Finding, ...]:
     branch = settings.branch
     with shaped(f"read the protection of {branch}"):
         seen = _Seen(*_rules(calls, branch), classic=_classic(calls, branch))
-        found = [*_pull_requests(seen), *_pushes(seen), _passing(seen)]
+        found = [*_pull_requests(seen), _last_push(seen, settings), *_pushes(seen), _passing(seen)]
         if settings.signed:
             found.append(_signed(seen))
+        if settings.pushers:
+            found.append(_log(calls))
         found += [_actions(calls), _codeowners(calls)]
     return tuple(found)
 
@@ -139,16 +141,28 @@ def _pull_requests(seen: _Seen) -> Iterator[Finding]:
         'switch on "Dismiss stale pull request approvals when new commits are pushed"',
     )
     yield _finding(
-        "last push approved by another",
-        seen.pulls("require_last_push_approval", "require_last_push_approval"),
-        "a reviewer can push to somebody else's pull request and approve his own commit",
-        'switch on "Require approval of the most recent reviewable push"',
-    )
-    yield _finding(
         "code owners review",
         seen.pulls("require_code_owner_review", "require_code_owner_reviews"),
         "policies, workflows and reconciler.yaml are merged without those who answer for them",
         'switch on "Require review from Code Owners", and name owners in .github/CODEOWNERS',
+    )
+
+
+def _last_push(seen: _Seen, settings: ForgeSettings) -> Finding:
+    """The proof itself sees to it where it is told of every push, or believes no name without a
+    signature."""
+    name = "last push approved by another"
+    right = seen.pulls("require_last_push_approval", "require_last_push_approval")
+    if not right and (settings.pushers or settings.signed):
+        asked = "pushers: required" if settings.pushers else "signed: true"
+        return Finding(name, True, f"not asked for by GitHub, but by `{asked}`")
+    return _finding(
+        name,
+        right,
+        "a reviewer can push to somebody else's pull request under that person's name and, where "
+        "GitHub does not tell who pushed, approve his own commit",
+        'switch on "Require approval of the most recent reviewable push", or write `pushers: '
+        "required` under `forge:`",
     )
 
 
@@ -202,6 +216,22 @@ def _signed(seen: _Seen) -> Finding:
         "anybody's name can stand on a commit",
         'switch on "Require signed commits"',
     )
+
+
+def _log(calls: Calls) -> Finding:
+    name = "GitHub tells who pushed"
+    try:
+        calls.get("read who pushed", "/activity?per_page=1")
+    except Refused as e:
+        if e.status == 404:
+            what = (
+                "this server has no log of pushes, so `pushers: required` lets nothing be granted"
+            )
+            return Finding(name, False, what, "take `pushers` out, or update it to 3.11 or later")
+        if e.status != 403:
+            raise
+        return Finding(name, None, f"it would not say: {e.cause}", "let the token read contents")
+    return Finding(name, True, "it does, for the branches of the repository itself")
 
 
 def _actions(calls: Calls) -> Finding:

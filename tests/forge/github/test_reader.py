@@ -144,6 +144,33 @@ def test_each_rule_has_its_finding(world: World, name: str, kind: str) -> None:
     assert {n for n, finding in findings(world).items() if not finding.right} == {name}
 
 
+@pytest.mark.parametrize(
+    ("asked", "right"), [({}, False), ({"signed": True}, True), ({"pushers": True}, True)]
+)
+def test_the_last_push_needs_no_other_where_the_proof_sees_who_pushed(
+    world: World, asked: dict[str, Any], right: bool
+) -> None:
+    parameters = {**PULL_REQUEST, "require_last_push_approval": False}
+    rules = [{"type": "pull_request", "parameters": parameters}, *RULESET["rules"][1:]]
+    world.github.settings.rulesets = [{**RULESET, "rules": rules}]
+    world.settings = replace(world.settings, **asked)
+    found = findings(world)["last push approved by another"]
+    assert found.right is right
+    assert "`pushers: required`" in (found.what + found.fix) or asked == {"signed": True}
+
+
+@pytest.mark.parametrize(("status", "right"), [(0, True), (404, False), (403, None)])
+def test_whether_github_tells_who_pushed_is_found_where_it_is_asked_for(
+    world: World, status: int, right: bool | None
+) -> None:
+    assert "GitHub tells who pushed" not in findings(world)
+    if status:
+        world.faults.arm(Fault("github", "*/activity", FaultKind.STATUS, status, times=9))
+    world.settings = replace(world.settings, pushers=True)
+    found = findings(world)["GitHub tells who pushed"]
+    assert (found.right, bool(found.fix)) == (right, not right)
+
+
 def test_who_may_pass_by_a_ruleset_is_named(world: World) -> None:
     actors = [{"actor_id": 5, "actor_type": "RepositoryRole", "bypass_mode": "always"}]
     world.github.settings.rulesets = [{**RULESET, "bypass_actors": actors}]
