@@ -112,6 +112,7 @@ def test_a_group_inherits_from_the_project(world: World) -> None:
     world.give(HERE, "read", group="payments-oncall")  # its own
     world.give(PAY, "write", group="payments-oncall")
     assert world.told(ONCALL) == ["write: inherited from project PAY"]
+    world.refuse("GET /2.0/workspaces/acme/permissions")  # no group owns a workspace
     assert world.told(ONCALL, PROJECT) == []
 
 
