@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.templates import Forge, Project, access_repository
+from tests.ledger.signers import OURS
 from tests.proof.test_break_glass import BROKEN, GLASS, breaks
 from tests.proof.town import CONFIGURATION, A, Town, asks
 
@@ -243,7 +244,7 @@ def test_the_review_workflow_wakes_people_from_the_main_line_and_from_no_pull_re
 
 def taken(desk: Desk) -> None:
     """Alice took break-glass access, and carol and dave are to be woken."""
-    ledger = "ledger: {store: branch, branch: access-ledger}\n"
+    ledger = f"ledger: {{store: branch, branch: access-ledger, signed_by: [{OURS.line}]}}\n"
     desk.town.begin(GLASS, **{CONFIGURATION: desk.town.configuration() + ledger})
     desk.town.pull("alice", {BROKEN: breaks()})
 
@@ -253,13 +254,17 @@ def reviewed(desk: Desk, remote: Remote, granted: str, **secrets: str) -> Run:
     remote.tokens = {desk.runner.token: granted == WRITES, WRITES: True}
     remote.clone(desk.folder)
     env = {**desk.runner.env, "GITHUB_SERVER_URL": remote.server}
+    secrets = {"RECONCILER_LEDGER_KEY": OURS.private, **secrets}
     runner = replace(desk.runner, env=env, event="schedule", secrets=secrets)
     return runner.run("review.yml", "review")
 
 
+def batches(remote: Remote) -> list[str]:
+    return remote.git("ls-tree", "-r", "--name-only", "access-ledger").splitlines()
+
+
 def woken(remote: Remote) -> list[str]:
-    batches = remote.git("ls-tree", "-r", "--name-only", "access-ledger").splitlines()
-    lines = "\n".join(remote.git("show", f"access-ledger:{batch}") for batch in batches)
+    lines = "\n".join(remote.git("show", f"access-ledger:{batch}") for batch in batches(remote))
     entries = [json.loads(line) for line in lines.splitlines()]
     return [entry["subject"] for entry in entries if entry["kind"] == "notified"]
 
@@ -271,6 +276,7 @@ def test_the_review_workflow_pushes_to_the_ledger_who_was_woken(desk: Desk) -> N
             done = reviewed(desk, remote, WRITES)
             assert not done.failed, done.steps
         assert woken(remote) == ["carol@example.com", "dave@example.com"]
+        assert '"kind":"signed"' in remote.git("show", f"access-ledger:{batches(remote)[-1]}")
     assert len(desk.town.github.comments) == 1
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.ledger.receivers_ship import TOKEN, Collector, collecting
+from tests.ledger.signers import OURS
 
 from .access import GRANT, HELD, Access
 from .remote import READS, WRITES, Remote, serving
@@ -138,6 +139,24 @@ def test_a_token_of_its_own_pushes_where_a_rule_lets_nobody_else(machines: Machi
     done = machines.apply()
     assert not done.failed, done.steps
     assert set(machines.remote.pushed_by) == {WRITES}
+
+
+def test_apply_signs_with_the_key_of_its_environment_and_gives_nothing_without_one(
+    machines: Machines,
+) -> None:
+    said = (machines.folder / "reconciler.yaml").read_text()
+    signed = KEPT.replace("}", f", signed_by: [{OURS.line}]}}")
+    machines.merge("reconciler.yaml", said.replace(KEPT, signed))
+    refused = machines.apply()
+    assert refused.failed
+    assert "set RECONCILER_LEDGER_KEY" in refused.step("Apply").output
+    assert not machines.holds()
+    machines.secrets = {"RECONCILER_LEDGER_KEY": OURS.private}
+    done = machines.apply()
+    assert not done.failed, done.steps
+    assert machines.holds()
+    assert machines.ledger()[-1]["kind"] == "signed"
+    assert not machines.plan().failed  # by the public half
 
 
 def test_no_token_stays_behind_or_is_shown(machines: Machines) -> None:

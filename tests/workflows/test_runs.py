@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from reconciler.templates import Forge, Project, access_repository
+from tests.ledger.signers import OURS
 
 from .access import GRANT, HELD, INSTALL, Access, git
 from .remote import Remote, serving
@@ -214,7 +216,8 @@ def test_the_bitbucket_pipeline_does_the_same(
     access: Access, proxied: Remote, alarm: tuple[str, list[str]], tmp_path: Path
 ) -> None:
     said = (access.folder / "reconciler.yaml").read_text()
-    access.commit("reconciler.yaml", f"{said}ledger: {{store: branch, branch: access-ledger}}\n")
+    signed = f"ledger: {{store: branch, branch: access-ledger, signed_by: [{OURS.line}]}}\n"
+    access.commit("reconciler.yaml", said + signed)
     access.commit("grants/carol.yaml", GRANT)
     tool = tmp_path / "tool"
     shutil.copytree(access.runner.workspace / "reconciler", tool, symlinks=True)
@@ -239,6 +242,7 @@ def test_the_bitbucket_pipeline_does_the_same(
         "HEARTBEAT_URL": url,
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "BITBUCKET_STEP_OIDC_TOKEN": "local",
+        "RECONCILER_LEDGER_KEY": base64.b64encode(OURS.private.encode()).decode(),
     }
 
     def pipeline(verb: str) -> str:

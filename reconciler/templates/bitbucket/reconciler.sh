@@ -62,6 +62,10 @@ if [ "$1" = plan ]; then
   RECONCILER_TRUST=$(git rev-parse HEAD)
   export RECONCILER_TRUST
 fi
+# Bitbucket's variables know no line breaks, so the key that signs the ledger is kept there in base64.
+if [ -n "${RECONCILER_LEDGER_KEY:-}" ] && [[ $RECONCILER_LEDGER_KEY != -----BEGIN* ]]; then
+  RECONCILER_LEDGER_KEY=$(printf %s "$RECONCILER_LEDGER_KEY" | base64 --decode)
+fi
 "$PYTHON" -I -m reconciler "$1"
 if [ "$1" = apply ]; then
   if [ -n "${HEARTBEAT_URL:-}" ]; then
