@@ -13,6 +13,7 @@ from reconciler.cli import clock, ledgers, options, people
 from reconciler.cli.session import FAILED, Session
 from reconciler.engine.connections import Connections
 from reconciler.engine.identify import canonical
+from reconciler.engine.indirect import indirect
 from reconciler.engine.observe import Progress
 from reconciler.engine.situation import Situation, look
 from reconciler.errors import ProviderError, UnknownPrincipal
@@ -29,8 +30,9 @@ from reconciler.model import (
     SubjectRef,
     Unknown,
 )
+from reconciler.planning.answer import Facts
 from reconciler.planning.basis import named
-from reconciler.planning.explain import Facts, explain
+from reconciler.planning.explain import explain
 from reconciler.planning.guards import RELEASABLE
 from reconciler.planning.status import status
 from reconciler.planning.timeline import Directory
@@ -59,7 +61,7 @@ def command(
     like 'gcp: * on projects/payments-*'. Without one, all that is known of PERSON is told.
     """
     with options.progress(plain=no_color) as progress:
-        session = Session.open(repo, (), clock.now(), progress)
+        session = Session.open(repo, (), clock.now(), progress, about=person)
         ids = people.known(session.loaded, session.authorised)
         events = _Ledger(session, repo)
         who = _who(person, ids, events)
@@ -71,7 +73,7 @@ def command(
         click.echo(render.document(who, found, facts.plan))
     else:
         render.text(who, found, facts.plan, options.console(plain=no_color))
-    return FAILED if facts.plan.unknown else 0
+    return FAILED if facts.plan.unknown or facts.ways_unread else 0
 
 
 def _who(person: str, ids: frozenset[str], ledger: _Ledger) -> str:
@@ -133,17 +135,23 @@ class _Asked:
         plan = _about(plan, {b.claim.grant for b in found}, self._who, failed)
         told = named(found, situation.pairs)
         lines = status(situation.says, plan, narrow.connections.can, told)
+        meant = tuple(of for of in asked if of.principal.id)
+        rows = situation.reading.rows
+        every = (*(of for of, _ in told), *(row.assignment for row in rows), *meant)
+        ways = indirect(every, narrow.connections, progress)
         return Facts(
             self._who,
             plan,
             told,
             lines,
-            situation.reading.rows,
+            rows,
             narrow.modes,
             _scope(narrow.connections),
-            tuple(of for of in asked if of.principal.id),
+            meant,
             session.recall.digest.remembered.of,
             events,
+            ways.rows,
+            ways.unread,
         )
 
 

@@ -24,9 +24,10 @@ from reconciler.planning.resolve import claims
 from reconciler.planning.timeline import Directory
 from reconciler.proof.authorise import Authorised, authorise
 from reconciler.proof.live import separated
+from reconciler.proof.near import covers, near
 from reconciler.providers.base import Outcome
 from reconciler.repository import cache
-from reconciler.repository.load import Loaded, load, older
+from reconciler.repository.load import Loaded, Whom, load, older
 from reconciler.repository.uncommitted import uncommitted
 
 FAILED, WRONG_INPUT, HELD, UNAPPROVED, PENDING = 1, 2, 3, 4, 10
@@ -49,11 +50,19 @@ class Session:
 
     @classmethod
     def open(
-        cls, root: Path, only: Sequence[str], now: datetime, progress: Progress = quiet
+        cls,
+        root: Path,
+        only: Sequence[str],
+        now: datetime,
+        progress: Progress = quiet,
+        about: str = "",
     ) -> Session:
         """Raises InputError when nothing can be done: no repository, no valid configuration; and
-        ReconcilerError when its history was rewritten."""
-        loaded, authorised = proved(root, now, progress)
+        ReconcilerError when its history was rewritten. `about` is the one person, group or service
+        that will be asked about: of very many grants few are read then."""
+        loaded, authorised = proved(root, now, progress, whom=near(about) if about else None)
+        if not covers(loaded, authorised.changes.tip.roster.groups_of(about)):
+            loaded, authorised = proved(root, now, progress)
         for problem in (*loaded.problems, *authorised.problems):
             click.echo(str(problem), err=True)
         _tell_uncommitted(root, loaded.commit)
@@ -160,10 +169,11 @@ def proved(
     commit: str = "HEAD",
     trust: str | None = None,
     horizon: datetime | None = None,
+    whom: Whom | None = None,
 ) -> tuple[Loaded, Authorised]:
     """The repository, and what of it was approved. A configuration that was not approved does not
     count, so what it says of other files does not either: then all is read again without it.
-    `trust` as in `Forge`; None for what the environment says. `horizon` as in `load`."""
+    `trust` as in `Forge`; None for what the environment says. `horizon` and `whom` as in `load`."""
     without: frozenset[str] = frozenset()
     while True:
         loaded = load(
@@ -174,6 +184,7 @@ def proved(
             cache=cache.folder(os.environ),
             progress=lambda done, total: progress("checking files", done, total),
             without=without,
+            whom=whom,
         )
         if loaded.configuration is None:
             for problem in loaded.problems:

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import TypeVar
 
 from reconciler.model import (
@@ -15,99 +13,16 @@ from reconciler.model import (
     Entitlement,
     Event,
     Mode,
-    Observed,
     Plan,
     Principal,
     Proof,
-    Recollection,
 )
-from reconciler.planning.basis import Basis, Named
+from reconciler.planning.answer import Answer, Facts, Holds, Next, Row, Turn
+from reconciler.planning.basis import Basis
 from reconciler.planning.guards import UNEXPLAINED
 from reconciler.planning.status import Line, State, inert
 
 _Told = TypeVar("_Told")
-
-
-class Holds(StrEnum):
-    HAS = "has"
-    HAS_NOT = "has not"
-    HAD = "had"
-    UNKNOWN = "not known"  # the system could not be read
-
-
-class Turn(StrEnum):
-    """What happens next."""
-
-    GIVEN = "is given"
-    STARTS = "starts"
-    MOVES = "gets another end"
-    ENDS = "ends"
-    REMOVED = "is removed"
-    STAYS = "stays"
-    GUARDED = "waits for a guard"
-    UNAPPROVED = "waits for approval"
-    UNASKED = "waits for the forge"
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """`at` None is in the next run, or whenever what it waits for comes. `by_system`: the system
-    ends it itself, whether or not anything runs. `idle`: the system is in report mode, so the
-    reconciler does not do it."""
-
-    turn: Turn
-    at: datetime | None = None
-    why: str = ""
-    fix: str = ""
-    by_system: bool = False
-    idle: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the system shows. `note` says why it is not ours."""
-
-    observed: Observed
-    ours: bool
-    effective: bool
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One assignment. `subject` is the person or the group of theirs that holds it. `bases` are the
-    grants that speak of it, newest first; `since` is from when the ledger, or the system, says
-    that it is held. `unread` says why nothing is known of the system."""
-
-    assignment: Assignment
-    subject: str
-    holds: Holds
-    lines: tuple[Line, ...] = ()
-    bases: tuple[Basis, ...] = ()
-    rows: tuple[Row, ...] = ()
-    beside: tuple[Row, ...] = ()
-    coming: tuple[Next, ...] = ()
-    since: datetime | None = None
-    events: tuple[Event, ...] = ()
-    unread: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """All that is known of one person. `named` are their claims and those of their groups, `lines`
-    the status of these, `rows` what the systems show of them. `asked` are assignments that are to
-    be answered for though nothing speaks of them."""
-
-    who: str
-    plan: Plan
-    named: tuple[Named, ...]
-    lines: tuple[Line, ...]
-    rows: tuple[Observed, ...]
-    modes: Mapping[str, Mode]
-    scope: Callable[[Entitlement], str]
-    asked: tuple[Assignment, ...] = ()
-    memory: Mapping[str, Recollection] = field(default_factory=dict)
-    events: tuple[Event, ...] = ()
 
 
 def explain(facts: Facts, wanted: Callable[[Entitlement], bool]) -> tuple[Answer, ...]:
@@ -132,8 +47,8 @@ class _Answers:
         self._slots: dict[str, list[Row]] = defaultdict(list)
         for row in facts.rows:
             of = row.assignment
-            note = row.via or notes.get(id(row), "")
-            ours = not row.via and id(row) not in notes and of.key not in standing
+            note = notes.get(id(row), "")
+            ours = id(row) not in notes and of.key not in standing
             told = Row(row, ours, not inert(row, facts.plan.at), note or standing.get(of.key, ""))
             self._rows[of.key].append(told)
             self._slots[of.slot].append(told)
@@ -158,18 +73,21 @@ class _Answers:
             (line.subject for line in lines if line.subject), self._facts.who
         )
         unread = self._unread(assignment, subject)
+        ways = tuple(self._ways(assignment))
         return Answer(
             assignment,
             subject,
-            self._holds(rows, bases, key, unread),
+            self._holds(assignment, (*rows, *ways), bases, unread),
             lines,
             bases,
             rows,
             tuple(r for r in self._slots[assignment.slot] if r not in rows),
+            ways,
             () if unread else tuple(self._coming(lines, bases)),
             self._since(key, rows),
             self._told(assignment),
             unread,
+            self._facts.ways_unread.get(assignment.slot, ""),
         )
 
     def spelled(self, of: Assignment) -> frozenset[Entitlement]:
@@ -197,16 +115,25 @@ class _Answers:
                 return unknown.error
         return ""
 
+    def _ways(self, of: Assignment) -> Iterator[Row]:
+        at = self._facts.plan.at
+        for row in self._facts.ways.get(of.slot, ()):
+            yield Row(row, ours=False, effective=not inert(row, at), note=row.via)
+
     def _holds(
-        self, rows: tuple[Row, ...], bases: tuple[Basis, ...], key: str, unread: str
+        self, of: Assignment, rows: tuple[Row, ...], bases: tuple[Basis, ...], unread: str
     ) -> Holds:
+        """By whatever way, but in this very role."""
+        rows = tuple(
+            r for r in rows if r.observed.assignment.entitlement.role == of.entitlement.role
+        )
         if any(row.effective for row in rows):
             return Holds.HAS
-        if unread:
+        if unread or self._facts.ways_unread.get(of.slot):
             return Holds.UNKNOWN
         at = self._facts.plan.at
         ended = any(b.proof is Proof.PROVED and b.claim.window.ended(at) for b in bases)
-        known = self._facts.memory.get(key)
+        known = self._facts.memory.get(of.key)
         if rows or ended or (known is not None and known.added):
             return Holds.HAD
         return Holds.HAS_NOT

@@ -65,6 +65,16 @@ class Reader(Protocol):
         """
         ...
 
+    def indirect(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
+        """How else than by a row of its own the principal reaches this resource: through groups, at
+        any depth, and from what contains the resource, in any role. To be told, never planned for.
+
+        Each row has `via`; its assignment is the row as it stands there: the group as the principal,
+        the place where it was given as the resource. Whole, or ProviderError. Asked for one person
+        at a time, so it may cost calls that `observe` does not.
+        """
+        ...
+
     def own(self) -> frozenset[str]:
         """The principal ids that we act as here, so that we never lock ourselves out."""
         ...

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from reconciler.model import Event, EventKind, Observed, Plan, Proof
+from reconciler.planning.answer import Answer, Holds, Next, Row, Turn
 from reconciler.planning.basis import Basis
-from reconciler.planning.explain import Answer, Holds, Next, Row, Turn
 from reconciler.render import as_json, as_text
 from reconciler.render.as_text import safe
 from reconciler.render.status import line_document
@@ -57,6 +57,9 @@ def _lines(answer: Answer) -> Iterator[tuple[str, str]]:
     yield "live", _live(answer)
     yield from (("", f"also {_row(row)}") for row in answer.rows[1:])
     yield from (("beside", _beside(row)) for row in answer.beside)
+    yield from (("ways", _way(row)) for row in answer.ways)
+    if answer.ways_unread:
+        yield "ways", f"through groups or from above: not known: {brief(answer.ways_unread)}"
     for title, coming in zip(("next", *[""] * len(answer.coming)), answer.coming, strict=False):
         yield title, _coming(coming, answer)
         if coming.fix:
@@ -111,7 +114,7 @@ def _live(answer: Answer) -> str:
     if answer.unread:
         return f"not known: {brief(answer.unread)}"
     if not answer.rows:
-        return "no"
+        return "no, not by a row of their own" if answer.ways else "no"
     since = f", since {moment(answer.since)}" if answer.since else ""
     return f"{_row(answer.rows[0])}{since}"
 
@@ -120,8 +123,8 @@ def _row(row: Row) -> str:
     seen = row.observed
     ours = "yes" if row.effective else "only the row is left, the system ended it"
     mark = "with our mark" if seen.marker is not None else "ours by git and the ledger"
-    whose = mark if row.ours else (f"via {seen.via}" if seen.via else "not ours")
-    note = f" ({row.note})" if row.note and not seen.via else ""
+    whose = mark if row.ours else "not ours"
+    note = f" ({row.note})" if row.note else ""
     until = f", until {moment(seen.until)} by the system itself" if seen.until else ""
     return f"{ours}, {whose}{note}{until}"
 
@@ -129,6 +132,14 @@ def _row(row: Row) -> str:
 def _beside(row: Row) -> str:
     e = row.observed.assignment.entitlement
     return f"{what(row.observed.assignment)} on {e.resource}: {_row(row)}"
+
+
+def _way(row: Row) -> str:
+    seen = row.observed
+    over = "" if row.effective else "; it is over, only the row is left"
+    until = f", until {moment(seen.until)} by the system itself" if seen.until else ""
+    e = seen.assignment.entitlement
+    return f"{what(seen.assignment)} on {e.resource}: {row.note}{until}{over}"
 
 
 def _coming(coming: Next, answer: Answer) -> str:
@@ -181,10 +192,12 @@ def _document(answer: Answer) -> dict[str, Any]:
         "grants": [_basis(basis) for basis in answer.bases],
         "live": [_row_document(row) for row in answer.rows],
         "beside": [_row_document(row) for row in answer.beside],
+        "ways": [_row_document(row) for row in answer.ways],
         "status": [line_document(line) for line in answer.lines],
         "next": [_next_document(one) for one in answer.coming],
         "events": [_event_document(event) for event in answer.events],
         "unread": answer.unread or None,
+        "ways_unread": answer.ways_unread or None,
     }
 
 
@@ -220,6 +233,7 @@ def _row_document(row: Row) -> dict[str, Any]:
     seen: Observed = row.observed
     return {
         "role": seen.assignment.entitlement.role,
+        "resource": seen.assignment.entitlement.resource,
         "principal": seen.assignment.principal.id,
         "ours": row.ours,
         "effective": row.effective,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,15 @@ def test_the_ledger_tells_since_when_and_what_was_done(tmp_path: Path) -> None:
         assert (found["holds"], found["events"][-1]["action"]) == ("had", "remove")
         long_after = asked(hall, ALICE, at=24 * 100)
         assert long_after["bitbucket write"]["holds"] == "had"
+
+
+def test_what_was_refused_is_found_in_the_ledger_by_what_was_asked_for(tmp_path: Path) -> None:
+    with town_hall(tmp_path, ledger=True) as hall:
+        hall.request("alice", {A: grant(ALICE, WRITE)})
+        assert hall.apply().code == 4
+        where = ("--system", "bitbucket", "--resource", "payments-*", "--role", "write")
+        done = hall.run("audit", "query", *where, "--kind", "decided", "--format", "jsonl")
+        [entry] = map(json.loads, done.out.splitlines())
+        assert (entry["outcome"], entry["subject"]) == ("refused", ALICE)
+        [event] = asked(hall, ALICE)["bitbucket write"]["events"]
+        assert (event["kind"], event["outcome"]) == ("decided", "refused")

@@ -25,8 +25,9 @@ from reconciler.model import (
     Recollection,
     Unknown,
 )
+from reconciler.planning.answer import Answer, Facts, Holds, Next, Turn
 from reconciler.planning.basis import Basis, named
-from reconciler.planning.explain import Answer, Facts, Holds, Next, Turn, explain
+from reconciler.planning.explain import explain
 from reconciler.planning.plan import Live, plan
 from reconciler.planning.resolve import declaration
 from reconciler.planning.status import status
@@ -174,12 +175,39 @@ def test_what_was_there_before_stays_when_the_grant_ends() -> None:
     assert [row.ours for row in found.rows] == [False]
 
 
-def test_a_way_in_through_something_else_is_told_and_is_not_ours() -> None:
+def through(of: Assignment, via: str, **more: Any) -> Observed:
+    """The row of a group, as it stands."""
+    row = live(replace(of, principal=Principal("group:g")), marked=False)
+    return replace(row, via=via, **more)
+
+
+def test_the_same_role_by_another_way_is_held_and_is_not_ours() -> None:
     of = assignment()
-    indirect = replace(live(of, marked=False), via="group payments")
-    found = one([], [indirect])
-    assert (found.holds, found.coming) == (Holds.HAS, ())
-    assert [(row.ours, row.note) for row in found.rows] == [(False, "group payments")]
+    ways = {of.slot: (through(of, "group payments"),)}
+    found = one([], [], asked=(of,), ways=ways)
+    assert (found.holds, found.rows, found.coming) == (Holds.HAS, (), ())
+    assert [(row.ours, row.note) for row in found.ways] == [(False, "group payments")]
+
+
+def test_another_role_by_another_way_is_told_and_is_not_this_one() -> None:
+    of, other = assignment(), assignment(role="other")
+    found = one([], [], asked=(of,), ways={of.slot: (through(other, "group payments"),)})
+    assert (found.holds, len(found.ways)) == (Holds.HAS_NOT, 1)
+
+
+def test_another_way_that_is_over_gives_nothing() -> None:
+    of = assignment()
+    over = through(of, "inherited from above", until=hours(-1))
+    found = one([], [], asked=(of,), ways={of.slot: (over,)})
+    assert (found.holds, [row.effective for row in found.ways]) == (Holds.HAD, [False])
+
+
+def test_where_other_ways_cannot_be_read_nobody_is_said_to_have_nothing() -> None:
+    of = assignment()
+    unread = {of.slot: "may not list groups"}
+    found = one([], [], asked=(of,), ways_unread=unread)
+    assert (found.holds, found.ways_unread) == (Holds.UNKNOWN, "may not list groups")
+    assert one([claim(of)], [live(of)], ways_unread=unread).holds is Holds.HAS
 
 
 def test_a_higher_role_in_the_slot_is_told_beside_the_lower() -> None:

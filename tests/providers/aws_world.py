@@ -20,7 +20,7 @@ from reconciler.sandbox.aws.identity_center import Row
 from reconciler.sandbox.aws.local import ACCOUNTS
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import PEOPLE
-from tests.providers.world import World, started
+from tests.providers.world import Way, World, started
 
 KINDS = ("account_assignment", "group_membership", "inline_policy", "iam_group")
 PAGE = 5
@@ -165,6 +165,52 @@ def _quiet_calls(kind: str, local: AwsLocal) -> int:
     return 1 + -(-entities // PAGE)  # the role, and the account's pages
 
 
+def _ways(kind: str, local: AwsLocal, system: AwsSystem) -> tuple[Way, ...]:
+    if kind == "account_assignment":
+        call = "POST sso-admin.ListAccountAssignments*"
+
+        def way(group: str, role: str) -> Way:
+            def give(who: Subject) -> None:
+                store = local.identity_store
+                store.add_group(group, (store.user(login(who)),))
+                local.give_to_group(group, PAYMENTS, role)
+
+            return Way(f"group {group}", role, give, call)
+
+        return way("on-call", "ReadOnlyAccess"), way("admins", "AdministratorAccess")
+    if kind != "inline_policy":
+        return ()
+    call = "POST iam.GetAccountAuthorizationDetails"
+    account = local.iam.account(PAYMENTS)
+    document = json.dumps({"Version": "2012-10-17", "Statement": READ})
+    policy = account.create_policy("", "/", document, "ExportsReader", [])
+    role = system.item({"account": "payments", "statements": READ})[0].role
+
+    def by_group(who: Subject) -> None:
+        account.put_group_policy("operators", "exports", document)
+        account.add_user_to_group("operators", login(who))
+
+    def by_group_and_managed(who: Subject) -> None:
+        account.attach_group_policy(policy.arn, "auditors")
+        account.add_user_to_group("auditors", login(who))
+
+    def by_managed(who: Subject) -> None:
+        account.attach_user_policy(policy.arn, login(who))
+
+    managed = f"managed policy {policy.arn}"
+    return (
+        Way("group operators, inline policy exports", role, by_group, call),
+        Way(f"group auditors, {managed}", "ExportsReader", by_group_and_managed, call),
+        Way(managed, "ExportsReader", by_managed, call),
+    )
+
+
+_NO_OTHER_WAY: Mapping[str, str] = {
+    "group_membership": "a group of Identity Center has users only",
+    "iam_group": "an IAM group has users only, and groups do not nest",
+}
+
+
 @contextmanager
 def serving(
     local: AwsLocal, home: Path, monkeypatch: pytest.MonkeyPatch
@@ -192,5 +238,6 @@ def open_world(kind: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             list_call=f"POST {list_call}",
             write_call=f"POST {write_call}",
             quiet_calls=_quiet_calls(kind, local),
-            extra={"local": local},
+            ways=_ways(kind, local, system),
+            extra={"local": local, "no_other_way": _NO_OTHER_WAY.get(kind, "")},
         )

@@ -26,7 +26,7 @@ from reconciler.providers.azure.system import Azure
 from reconciler.sandbox.azure import LocalAzure, seed
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE
-from tests.providers.world import World, started
+from tests.providers.world import Way, World, started
 
 Item = Mapping[str, Any]
 PAGE = 10
@@ -86,6 +86,32 @@ def hasty() -> datetime:
 _TICKS = count()
 
 
+def _ways(local: LocalAzure, kind: str) -> tuple[Way, ...]:
+    """Through a group, from above, from above through a group in a group."""
+    here, above, top = seed.RG_PAYMENTS, seed.SUB_PAYMENTS, seed.GROUP_ACME
+    if kind == "management_group":
+        here, above, top = seed.GROUP_ACME, seed.TENANT_ROOT, seed.TENANT_ROOT
+    listed = "GET */roleAssignments[?]*"
+    ends = "GET */roleAssignmentScheduleInstances[?]*" if kind == "pim" else listed
+    outer = seed.object_id("outer")
+
+    def by_group(who: Subject) -> None:
+        local.give(here, "Reader", local.add_group("on-call", oid(who)))
+
+    def from_above(who: Subject) -> None:
+        local.give(above, "Contributor", oid(who))
+
+    def from_above_by_groups(who: Subject) -> None:
+        local.add_group("outer", local.add_group("inner", oid(who)))
+        local.give(top, "Owner", outer)
+
+    return (
+        Way(f"group {seed.object_id('on-call')}", "Reader", by_group, listed),
+        Way(f"inherited from {above}", "Contributor", from_above, ends),
+        Way(f"inherited from {top}, group {outer}", "Owner", from_above_by_groups, ends),
+    )
+
+
 @contextmanager
 def local_azure(
     home: Path, monkeypatch: pytest.MonkeyPatch, local: LocalAzure, **settings: Any
@@ -116,6 +142,7 @@ def open_world(kind: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             write_call=f"PUT */roleAssignment{'ScheduleRequests' if pim else 's'}/*",
             # role definitions, role assignments, one person; with PIM also the schedules
             quiet_calls=4 if pim else 3,
+            ways=_ways(local, kind),
         )
 
 

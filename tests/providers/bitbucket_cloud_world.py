@@ -18,7 +18,7 @@ from reconciler.sandbox.bitbucket_cloud import LocalBitbucketCloud, User
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE
 from tests.providers.bitbucket_build import HASTY
-from tests.providers.world import World, started
+from tests.providers.world import Way, World, started
 
 Item = Mapping[str, Any]
 PAGE = 5
@@ -81,6 +81,25 @@ def holder(subject: Subject) -> Holder:
     return Holder("users", User(subject.id.partition("@")[0]).uuid)
 
 
+def _ways(local: LocalBitbucketCloud, kind: str, system: System) -> Iterator[Way]:
+    entitlement, _ = system.item(_ITEMS[kind][0])
+    place = Place(kind, entitlement.resource)
+
+    def by_group(subject: Subject) -> None:
+        local.table.put(place, Holder("groups", "auditors"), entitlement.role)
+        local.standing.groups["auditors"].add(holder(subject).name)
+
+    def by_project(subject: Subject) -> None:
+        local.table.put(Place("project", "PAY"), holder(subject), "write")
+
+    last_word = "GET /2.0/workspaces/acme/permissions/repositories/payments-api"
+    if kind == "project":
+        yield Way("group Auditors", entitlement.role, by_group, "GET /1.0/groups/*")
+    else:
+        yield Way("group Auditors", entitlement.role, by_group, last_word)
+        yield Way("inherited from project PAY", "write", by_project, last_word)
+
+
 @contextmanager
 def local_cloud(
     home: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
@@ -109,4 +128,5 @@ def open_world(kind: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             list_call=f"GET {_LISTS[kind]}",
             write_call="PUT *",
             quiet_calls=2,
+            ways=tuple(_ways(local, kind, system)),
         )

@@ -15,11 +15,12 @@ from reconciler.providers.base import System
 from reconciler.providers.bitbucket_dc import connect
 from reconciler.providers.bitbucket_dc.kinds import ROLES
 from reconciler.sandbox.bitbucket import Holder, Place
-from reconciler.sandbox.bitbucket_dc import INSTANCE, LocalBitbucketDc
+from reconciler.sandbox.bitbucket_dc import LocalBitbucketDc
+from reconciler.sandbox.bitbucket_dc_people import INSTANCE
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.local import GROUPS, PEOPLE
 from tests.providers.bitbucket_build import HASTY
-from tests.providers.world import World, started
+from tests.providers.world import Way, World, started
 
 Item = Mapping[str, Any]
 PAGE = 5
@@ -83,6 +84,27 @@ class Hand:
         return frozenset(s.id for s in SUBJECTS if holder(s) in have)
 
 
+def _ways(local: LocalBitbucketDc, entitlement: Entitlement) -> Iterator[Way]:
+    role = ROLES[entitlement.kind][entitlement.role]
+
+    def by_group(subject: Subject) -> None:
+        local.table.put(place(entitlement), Holder("groups", "auditors"), role)
+        local.people.groups["auditors"].add(holder(subject).name)
+
+    def by_project(subject: Subject) -> None:
+        local.table.put(Place("project", "PAY"), holder(subject), "PROJECT_READ")
+
+    def by_instance(subject: Subject) -> None:
+        local.table.put(INSTANCE, holder(subject), "ADMIN")
+
+    yield Way("group auditors", entitlement.role, by_group, "GET /rest/api/1.0/users")
+    if entitlement.kind == "repository":
+        call = "GET */projects/PAY/permissions/*"
+        yield Way("inherited from project PAY", "read", by_project, call)
+    if entitlement.kind != "global":
+        yield Way("inherited from the instance, *", "admin", by_instance, "GET */users")
+
+
 def place(entitlement: Entitlement) -> Place:
     if entitlement.kind == "global":
         return INSTANCE
@@ -122,4 +144,5 @@ def open_world(kind: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             list_call=f"GET {_LISTS[kind]}",
             write_call="PUT *",
             quiet_calls=2,
+            ways=tuple(_ways(local, system.item(item)[0])),
         )

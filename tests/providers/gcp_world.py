@@ -15,7 +15,7 @@ from reconciler.providers.base import System
 from reconciler.providers.gcp import connect
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.gcp import LocalGcp
-from tests.providers.world import World, started
+from tests.providers.world import Way, World, started
 
 PERSON, GROUP, SERVICE = SubjectKind.PERSON, SubjectKind.GROUP, SubjectKind.SERVICE
 
@@ -107,6 +107,34 @@ def _member(subject: Subject) -> str:
     return account if ":" in account else f"{kind}:{account.lower()}"
 
 
+# What contains the item's resource, and the service that has its policy.
+_ABOVE: Mapping[str, tuple[str, str]] = {
+    "project": ("folders/1001", "Folders"),
+    "folder": ("organizations/2001", "Organizations"),
+    "service_account": ("projects/payments-prod", "Projects"),
+    "basic_role": ("organizations/2001", "Organizations"),
+}
+
+
+def _ways(kind: str, local: LocalGcp, system: System) -> Iterator[Way]:
+    entitlement, _ = system.item(_ITEMS[kind][0])
+    resource, role = entitlement.resource, entitlement.role
+
+    def by_group(subject: Subject) -> None:
+        local.give(resource, role, "group:auditors@example.com")
+        local.directory.add("auditors@example.com", subject.id)
+
+    yield Way("group auditors@example.com", role, by_group, "GET /v1/groups/*")
+    if kind not in _ABOVE:
+        return
+    above, service = _ABOVE[kind]
+
+    def inherited(subject: Subject) -> None:
+        local.give(above, role, _member(subject))
+
+    yield Way(f"inherited from {above}", role, inherited, f"RPC {service}/GetIamPolicy")
+
+
 @contextmanager
 def local_gcp(
     home: Path, monkeypatch: pytest.MonkeyPatch
@@ -136,4 +164,5 @@ def open_world(kind: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             list_call=f"RPC {calls}/GetIamPolicy",
             write_call=f"RPC {calls}/SetIamPolicy",
             quiet_calls=1,
+            ways=tuple(_ways(kind, local, system)),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -17,14 +18,21 @@ WORLDS = ("aws", "gcp", "azure", "bitbucket_cloud", "bitbucket_dc")
 KINDS = [(w, kind) for w in WORLDS for kind in import_module(f"tests.providers.{w}_world").KINDS]
 
 
+@contextmanager
+def opened_rig(
+    world: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Rig]:
+    module = import_module(f"tests.providers.{world}_world")
+    with module.open_world(kind, tmp_path, monkeypatch) as opened:
+        yield Rig(opened)
+
+
 @pytest.fixture(params=KINDS, ids=lambda p: "-".join(p))
 def rig(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Rig]:
-    world, kind = request.param
-    module = import_module(f"tests.providers.{world}_world")
-    with module.open_world(kind, tmp_path, monkeypatch) as opened:
-        yield Rig(opened)
+    with opened_rig(*request.param, tmp_path, monkeypatch) as rig:
+        yield rig
 
 
 def arm(rig: Rig, match: str, kind: FaultKind, times: int = 1, **more: int) -> None:

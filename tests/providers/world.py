@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,18 @@ class ByHand(Protocol):
 
 
 @dataclass(frozen=True)
+class Way:
+    """How a subject reaches the world's `item` otherwise than by a row of its own. `via` is a glob
+    over `Observed.via`, `role` the role of that row, `give` makes it so by hand; a failure of the
+    calls that fit `call` (a glob) must make the answer an error."""
+
+    via: str
+    role: str
+    give: Callable[[Subject], None]
+    call: str
+
+
+@dataclass(frozen=True)
 class World:
     """One kind of entitlement of one provider, on a local system made for one test.
 
@@ -50,6 +62,7 @@ class World:
     list_call: str
     write_call: str
     quiet_calls: int  # calls of a second run with nothing to do: one item, one subject
+    ways: tuple[Way, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
