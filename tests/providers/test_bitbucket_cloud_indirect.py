@@ -111,6 +111,8 @@ def test_who_owns_the_workspace_has_every_repository(world: World) -> None:
 def test_a_group_inherits_from_the_project(world: World) -> None:
     world.give(HERE, "read", group="payments-oncall")  # its own
     world.give(PAY, "write", group="payments-oncall")
+    world.give(PAY, "write", group="developers")
+    world.refuse(GROUPS)  # no group is in a group
     assert world.told(ONCALL) == ["write: inherited from project PAY"]
     world.refuse("GET /2.0/workspaces/acme/permissions")  # no group owns a workspace
     assert world.told(ONCALL, PROJECT) == []
@@ -132,6 +134,8 @@ def test_where_groups_are_not_told_the_last_word_on_a_repository_still_is(
     world.give(PAY, "write", group="payments-oncall")
     world.refuse(GROUPS, status)
     assert world.told() == [f"write: {VAGUE}"]
+    owners = "GET /2.0/workspaces/acme/permissions"
+    assert owners not in [call.call for call in world.faults.calls()]  # who owns has all
 
 
 def test_who_is_no_admin_of_the_project_or_the_workspace_still_hears_of_the_repository(
@@ -156,6 +160,13 @@ def test_what_is_no_higher_than_ones_own_needs_no_other_way(world: World, own: s
 def test_what_a_project_gives_explains_what_it_comes_to(world: World, on_project: str) -> None:
     world.give(PAY, on_project, login="alice")
     assert world.told() == [f"{on_project}: inherited from project PAY"]
+
+
+def test_a_project_that_lets_make_repositories_makes_nobody_admin_of_one(world: World) -> None:
+    world.give(PAY, "create-repo", login="alice")
+    world.give(HERE, "admin", group="payments-oncall")
+    world.refuse(GROUPS)
+    assert world.told() == ["create-repo: inherited from project PAY", f"admin: {VAGUE}"]
 
 
 def test_a_failure_of_the_server_is_no_refusal(world: World) -> None:
@@ -196,6 +207,7 @@ def test_the_same_is_asked_once_in_a_run(world: World) -> None:
     the end and by themselves (one or two), and one call for each group that holds anything there.
     A page more for each 100 rows."""
     world.give(PAY, "write", group="payments-oncall")
+    world.give(PAY, "write", login="bob")
     reader = world.system.open_reader(no_pace)
     calls = calls_of(world.faults, lambda: world.ways(ALICE, REPOSITORY, reader))
     config = "permissions-config"
@@ -271,13 +283,15 @@ def test_an_answer_that_does_not_say_is_an_error(
         server.says(f"{here}/permissions-config/users", {"values": []})
         for section in ("users", "groups"):
             server.says(f"{pay}/permissions-config/{section}", {"values": []})
+        on_project = [{**ALICES, "permission": "read"}]
+        server.says(f"{pay}/permissions-config/users", {"values": on_project})
         server.says("/1.0/groups/acme/oncall/members", [])
         effective = "/2.0/workspaces/acme/permissions/repositories/payments-api"
         server.says(effective, {"values": [ANOTHERS]})  # as if it filtered nothing
         settings = {"workspace": "acme", "endpoint": server.url}
         system = replace(connect("bitbucket", settings), patience=HASTY)
         world = World(LocalBitbucketCloud(), Faults(), system)
-        assert world.ways() == ()
+        assert world.told() == ["read: inherited from project PAY"]
         server.says(f"/{path}", body)
         with pytest.raises(ProviderError):
             world.ways()

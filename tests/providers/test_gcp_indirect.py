@@ -407,6 +407,16 @@ def test_an_owner_who_is_a_member_for_a_while_stays(world: World) -> None:
         assert {row.until for row in rows} == {None}
 
 
+def test_a_redirect_is_not_followed_the_token_stays_where_it_belongs(world: World) -> None:
+    with scripted() as server:
+        server.moves("/v1/groups:lookup", f"{server.url}/elsewhere")
+        endpoint = world.system.settings.endpoint  # type: ignore[attr-defined]
+        world.system = connect("gcp", {"endpoint": endpoint, "groups_endpoint": server.url})
+        with pytest.raises(ProviderError, match="redirects"):
+            world.ways()
+        assert {path for path, _, _ in server.requests} == {"/v1/groups:lookup"}
+
+
 def test_a_busy_directory_is_waited_for(world: World) -> None:
     world.fail("GET /v1/groups*", status=503, times=2)
     world.fail("RPC Projects/GetProject", status=503)

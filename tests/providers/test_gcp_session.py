@@ -42,6 +42,15 @@ def test_a_federated_robot_knows_itself_without_asking_anybody(
     assert own == {"serviceAccount:access-reconciler@acme-iam.iam.gserviceaccount.com"}
 
 
+def test_groups_are_asked_for_with_the_same_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    federated(tmp_path, monkeypatch)
+    policies = Policies("gcp", "", no_pace)
+    assert policies._rest_session().credentials.service_account_email == ROBOT
+    assert policies._rest_session().credentials is policies._google_credentials()
+
+
 def test_an_identity_without_a_service_account_says_nothing_of_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
