@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.e2e.points.damage import Broken, Seen
@@ -9,8 +10,17 @@ from tests.e2e.points.play import Play, Point
 from tests.e2e.points.shelf import line
 from tests.e2e.points.stories import Cost
 
-_GIVES = ("intended add ", "done add ", "found add ")
 _UNMARKED = ("aws ", "bitbucket ")  # of these systems, what the scenarios give there
+
+
+def _given(said: str) -> Iterator[str]:
+    """What somebody has by a line of the ledger."""
+    words = said.split()
+    if words[1:2] == ["add"]:
+        yield " ".join(words[2:6])
+    if words[-2:-1] == ["back"]:
+        system, resource, _, who = words[2:6]
+        yield f"{system} {resource} {words[-1]} {who}"
 
 
 def _slot(access: str) -> tuple[str, ...]:
@@ -53,12 +63,7 @@ class Judge:
         if seen is Seen.UNSEEN and kept:
             # The ledger says that it knows all since it began: what it lost was never ours.
             lost = set(self.point.lines(len(self.point.batches))) - set(self.point.lines(kept))
-            given = (
-                said.removeprefix(verb).partition(" over ")[0]
-                for said in lost
-                for verb in _GIVES
-                if said.startswith(verb)
-            )
+            given = {access for said in lost for access in _given(said)}
             return frozenset(access for access in given if access.startswith(_UNMARKED))
         return frozenset()
 

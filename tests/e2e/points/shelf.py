@@ -77,11 +77,12 @@ def carry_on(shelf: Shelf, events: Sequence[Event]) -> None:
 
 
 def line(entry: dict[str, Any]) -> str:
-    """ "done add bitbucket web write bob over read" """
+    """ "done add bitbucket web write bob over read", "done remove bitbucket web write bob back read" """
     of = entry.get("assignment")
     if not of:
         return str(entry["kind"])
     named = of.get("name") or _LOGINS.get(of["principal"]) or of["principal"].partition(":")[2]
     who = named.lower().partition("@")[0]
     said = f"{entry['kind']} {entry.get('action', '')} {of['system']} {of['resource']} {of['role']} {who}"
-    return said + (f" over {entry['replaces']}" if entry.get("replaces") else "")
+    said += f" over {entry['replaces']}" if entry.get("replaces") else ""
+    return said + (f" back {entry['restores']}" if entry.get("restores") else "")
