@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import clock, ledgers, options
+from reconciler.cli import clock, ledgers, options, people
 from reconciler.cli.session import FAILED, WRONG_INPUT, proved
 from reconciler.engine.observe import Progress
 from reconciler.errors import InputError
 from reconciler.ledger.base import LedgerError
+from reconciler.ledger.query import Question
 from reconciler.ledger.query_held import between as done_between
 from reconciler.planning.between import Recorded, Turn, between, spells
 from reconciler.proof.authorise import Authorised
@@ -29,9 +30,12 @@ from reconciler.repository.words import printable
 @options.repository
 @click.option("--from", "earlier", metavar="A", required=True, help="A time, or a commit.")
 @click.option("--to", "later", metavar="B", help="A time, or a commit; now if left out.")
+@click.option("--subject", metavar="ID", help="Only this person, group or service.")
 @options.output("text", "json")
 @options.colour
-def command(repo: Path, earlier: str, later: str | None, style: str, no_color: bool) -> int:
+def command(
+    repo: Path, earlier: str, later: str | None, subject: str | None, style: str, no_color: bool
+) -> int:
     """Tell who gained and lost what between two moments: what git declared and its proof approved
     and, where there is a ledger, what was really done.
 
@@ -40,14 +44,16 @@ def command(repo: Path, earlier: str, later: str | None, style: str, no_color: b
     now = clock.now()
     first, last = _Moment.of(earlier, repo, now), _Moment.of(later or "", repo, now)
     with options.progress(plain=no_color) as progress:
-        loaded, found = _loaded(repo, now, (first, last), progress)
+        loaded, found = _loaded(repo, now, (first, last), subject or "", progress)
     a, b = first.settled(loaded), last.settled(loaded)
     if b < a:
         raise InputError(
             f"--to {later or 'now'} is before --from {earlier}; write them the other way"
         )
-    declared = between(spells(found.claims), a, b)
-    done, error = _done(repo, loaded, min(a, now), min(b, now))
+    who = people.resolved(subject, people.known(loaded, found)) if subject else ""
+    claims = (claim for claim in found.claims if who in ("", claim.subject.id))
+    declared = between(spells(claims), a, b)
+    done, error = _done(repo, loaded, min(a, now), min(b, now), who)
     told = render.Told(a, b, declared, done, error, found.unknown, found.notices)
     if style == "json":
         click.echo(render.document(told))
@@ -98,12 +104,12 @@ class _Moment:
 
 
 def _loaded(
-    repo: Path, now: datetime, moments: tuple[_Moment, ...], progress: Progress
+    repo: Path, now: datetime, moments: tuple[_Moment, ...], about: str, progress: Progress
 ) -> tuple[Loaded, Authorised]:
     """With all that was declared since the first of the moments."""
     since = min((*(m.at for m in moments), now))
     while True:
-        loaded, found = proved(repo, now, progress, horizon=since)
+        loaded, found = proved(repo, now, progress, horizon=since, about=about)
         first = min(m.settled(loaded) for m in moments)
         if first >= since:
             return loaded, found
@@ -111,7 +117,7 @@ def _loaded(
 
 
 def _done(
-    repo: Path, loaded: Loaded, a: datetime, b: datetime
+    repo: Path, loaded: Loaded, a: datetime, b: datetime, who: str
 ) -> tuple[tuple[tuple[Turn, Recorded], ...] | None, str]:
     """None without a ledger, or where it cannot be read: then why."""
     try:
@@ -119,7 +125,7 @@ def _done(
         if ledger is None:
             return None, ""
         with ledgers.index(ledger, repo) as index:
-            found = done_between(index, a, b)
+            found = done_between(index, a, b, Question(person=who))
     except LedgerError as e:
         return None, str(e)
     gained = [(Turn.GAINED, ledgers.recorded(one)) for one in found.gained]

@@ -27,7 +27,7 @@ from reconciler.proof.live import separated
 from reconciler.proof.near import covers, near
 from reconciler.providers.base import Outcome
 from reconciler.repository import cache
-from reconciler.repository.load import Loaded, Whom, load, older
+from reconciler.repository.load import Loaded, load, older
 from reconciler.repository.uncommitted import uncommitted
 
 FAILED, WRONG_INPUT, HELD, UNAPPROVED, PENDING = 1, 2, 3, 4, 10
@@ -60,9 +60,7 @@ class Session:
         """Raises InputError when nothing can be done: no repository, no valid configuration; and
         ReconcilerError when its history was rewritten. `about` is the one person, group or service
         that will be asked about: of very many grants few are read then."""
-        loaded, authorised = proved(root, now, progress, whom=near(about) if about else None)
-        if not covers(loaded, authorised.changes.tip.roster.groups_of(about)):
-            loaded, authorised = proved(root, now, progress)
+        loaded, authorised = proved(root, now, progress, about=about)
         for problem in (*loaded.problems, *authorised.problems):
             click.echo(str(problem), err=True)
         _tell_uncommitted(root, loaded.commit)
@@ -169,12 +167,14 @@ def proved(
     commit: str = "HEAD",
     trust: str | None = None,
     horizon: datetime | None = None,
-    whom: Whom | None = None,
+    about: str = "",
 ) -> tuple[Loaded, Authorised]:
     """The repository, and what of it was approved. A configuration that was not approved does not
     count, so what it says of other files does not either: then all is read again without it.
-    `trust` as in `Forge`; None for what the environment says. `horizon` and `whom` as in `load`."""
+    `trust` as in `Forge`; None for what the environment says. `horizon` as in `load`; `about` as in
+    `Session.open`."""
     without: frozenset[str] = frozenset()
+    whom = near(about) if about else None
     while True:
         loaded = load(
             root,
@@ -193,9 +193,12 @@ def proved(
         trusted = os.environ.get(TRUST, "") if trust is None else trust
         asked = forges.asked(root, os.environ, trusted)
         authorised = authorise(loaded, now, asked)
-        if authorised.refused <= without:
+        if not authorised.refused <= without:
+            without |= authorised.refused
+        elif not covers(loaded, authorised.changes.tip.roster.groups_of(about)):
+            whom = None
+        else:
             return loaded, authorised
-        without |= authorised.refused
 
 
 def _same_line(loaded: Loaded, authorised: Authorised, applied: str) -> None:

@@ -114,7 +114,7 @@ def _past(
     """By the ledger, which tells what was done; before it began, or without one, by git and its
     proof, which tell what was declared. No system is asked: none tells of the past."""
     with options.progress(plain=plain) as progress:
-        loaded, found = proved(repo, now, progress, horizon=at)
+        loaded, found = proved(repo, now, progress, horizon=at, about=asked.subject)
     held, note = _recorded(loaded, repo, at)
     lines = declared_then(spells(found.claims), at) if held is None else held_then(held, at)
     chosen = tuple(

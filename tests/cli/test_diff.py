@@ -75,6 +75,16 @@ def test_commits_stand_for_the_moment_at_which_they_came_in(hall: Hosted) -> Non
     assert turns(diff(hall, "--from", "HEAD", at=20)["declared"]) == [("lost", ALICE)]
 
 
+def test_one_person_is_asked_about_alone(hall: Hosted) -> None:
+    window = ("--from", hall.time(-1), "--to", hall.time(4))
+    mine = diff(hall, *window, "--subject", "ALICE@example.com")
+    assert (turns(mine["declared"]), turns(mine["done"])) == ([("gained", ALICE)],) * 2
+    others = diff(hall, *window, "--subject", BOB)
+    assert (others["declared"], others["done"]) == ([], [])
+    nobody = hall.run("diff", *window, "--subject", "alcie@example.com")
+    assert (nobody.code, "did you mean alice@example.com?" in nobody.err) == (2, True)
+
+
 def test_a_slip_is_told_with_what_to_write(hall: Hosted) -> None:
     branch = hall.git("rev-parse", "HEAD^2").strip()
     for words, error in (
