@@ -30,12 +30,17 @@ class Hosted(Company):
         who = ("-c", f"user.name={login}", "-c", f"user.email={login}@example.com")
         self.git(*who, "commit", "-q", "-m", "request")
 
-    def request(self, login: str, files: dict[str, str | None], *approvers: str) -> None:
-        """A pull request, approved and merged by grace, who may do so past every protection."""
+    def request(
+        self, login: str, files: dict[str, str | None], *approvers: str, pusher: str = ""
+    ) -> None:
+        """A pull request, approved and merged by grace, who may do so past every protection. The
+        commit is the login's, and so is the push, if nobody else is named."""
         branch = f"request-{len(self.git('rev-list', '--all').split())}"
         self.git("switch", "-q", "-c", branch)
         self._commit(login, files)
         self.git("push", "-q", "origin", branch)
+        if pusher:
+            self.sandbox.pulls({"do": "push", "login": pusher})
         opened = self._do(do="open", login=login, branch=branch, title="Please")
         for approver in approvers:
             self._do(do="approve", login=approver, number=opened)

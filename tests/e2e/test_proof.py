@@ -40,6 +40,13 @@ def test_what_was_approved_is_given_and_asked_for_once(hosted: Hosted) -> None:
     assert hosted.gained() == set()
 
 
+def test_the_approval_of_who_pushed_under_another_name_is_not_enough(hosted: Hosted) -> None:
+    hosted.request("alice", {A: grant(ALICE, WRITE)}, "carol", pusher="carol")
+    planned = hosted.plan()
+    assert (planned.code, planned.changes) == (4, [])
+    assert "has written or pushed commits" in str(planned.json["unapproved"])
+
+
 def test_an_unapproved_extension_ends_when_it_would_have_ended(hosted: Hosted) -> None:
     hosted.request("alice", {A: grant(ALICE, WRITE)}, "carol")
     hosted.converge()

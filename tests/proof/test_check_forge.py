@@ -71,7 +71,7 @@ def test_a_pull_request_costs_as_few_calls_as_its_evidence(town: Town) -> None:
     number = town.propose("bob", {B: asks("bob")})
     before = len(town.faults.calls())
     checked(town, number)
-    assert len(town.faults.calls()) - before == 2  # the pull request, and the merged one
+    assert len(town.faults.calls()) - before == 4  # the pull request, the merged one, who pushed
 
 
 def test_a_head_that_moved_since_is_not_judged(town: Town) -> None:

@@ -114,7 +114,7 @@ def test_who_pushed_before_the_branch_was_deleted_and_restored_is_a_writer(world
     head = impersonated(world, "bob")
     world.clock.at += timedelta(minutes=10)
     world.github.bare.move("mine", "")
-    world.github.notice("bob")
+    world.github.notice("carol")
     world.github.point("alice", "mine", head)
     pull = world.github.pulls[number]
     pull.state = "OPEN"  # opened again
