@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,7 @@ def test_what_was_there_before_us_stays_though_the_ledgers_end_is_spoiled(
     signed.merge({G: grant(ALICE, WRITE), B: grant(BOB, READ)})
     signed.converge()
     forge(folder, EventKind.DONE, action="add")
+    shutil.rmtree(tmp_path / "cache")
     ended = signed.apply(at=9)
     assert [o["principal_name"] for o in ended.json["outcomes"]] == ["Bob"]
     assert signed.gained() == {"bitbucket write alice"}
@@ -147,6 +149,30 @@ def test_a_ledger_is_signed_from_some_day_on(
     assert company.gained() == {"bitbucket write alice"}
     [verdict] = [json.loads(company.run("audit", "verify", "--format", "json").out)]
     assert (verdict["whole"], verdict["flaws"]) == (True, [])
+
+
+def test_what_was_signed_first_is_remembered_when_signing_begins(
+    company: Company, folder: Path, tmp_path: Path
+) -> None:
+    """And what somebody held before their grant does not end with it, on a machine without a cache."""
+    said = (company.root / "reconciler.yaml").read_text()
+    company.merge({"reconciler.yaml": said + block(folder)}, at=-1)
+    company.converge(at=-0.5)  # it begins before any grant
+    by_hand(company, "alice", "write")
+    company.merge({G: grant(ALICE, WRITE)})
+    company.converge()
+    keys, last = tmp_path / "ledger-key.pub", entries(folder)[-1].number
+    keys.write_text(OURS.line)
+    sign = ("audit", "sign", "--signed-by", str(keys), "--entry")
+    assert company.run(*sign, str(last)).code == 0
+    company.converge(at=1)  # writes once more without signing
+    company.merge({"reconciler.yaml": said + block(folder, OURS)}, at=2)
+    shutil.rmtree(tmp_path / "cache")
+    assert company.apply(at=9).code == 1
+    assert company.gained() == {"bitbucket write alice"}
+    assert company.run(*sign, str(entries(folder)[-1].number)).code == 0
+    company.converge(at=10)
+    assert company.gained() == {"bitbucket write alice"}
 
 
 @pytest.mark.parametrize("keys", [(), (THEIRS,)], ids=["none", "another"])
