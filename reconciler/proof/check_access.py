@@ -9,13 +9,14 @@ from datetime import datetime
 
 from reconciler.model import Claim, Grant, Proof, Version
 from reconciler.planning.resolve import claims
-from reconciler.policy.words import moment, what
+from reconciler.policy.words import moment, some, what
 from reconciler.proof import effective
 from reconciler.proof.authorise import Authorised
 from reconciler.proof.diff import named, union, without
 from reconciler.proof.ground import GOVERNING
 from reconciler.repository.load import Loaded
 
+_MOST = 50  # grants of the same to one subject that are held against each other, each against all
 _Name = tuple[str, str, str, str, str, str]  # of a claim, in every history that has its version
 
 
@@ -58,15 +59,24 @@ def overlaps(
     for claim in found:
         by_holder.setdefault(_holder(claim), []).append(claim)
     ids = {version.id for version in grants}
+    for same in by_holder.values():
+        if len(same) > _MOST and any(claim.version in ids for claim in same):
+            who, files = same[0], some({claim.grant for claim in same}, "and")
+            yield (
+                f"{who.subject.id} gets {what(who.entitlement)} by {len(same)} grants ({files}); "
+                "whether each of them gives anything more was not looked at"
+            )
     for claim in found:
         if claim.version not in ids or claim.window.ended(now):
+            continue
+        if len(by_holder[_holder(claim)]) > _MOST:
             continue
         others = [c for c in by_holder[_holder(claim)] if c.version != claim.version]
         covering = union((c.window for c in others), now)
         if covering and not without(union([claim.window], now), covering):
             end = max((w.end for w in covering if w.end is not None), default=None)
             until = f"until {moment(end)}" if end and covering[-1].end else "without an end"
-            files = ", ".join(sorted({c.grant for c in others}))
+            files = some({c.grant for c in others}, "and")
             yield (
                 f"{claim.grant} gives {claim.subject.id} {what(claim.entitlement)}, which they "
                 f"hold {until} by {files}"

@@ -418,3 +418,22 @@ def test_lines_that_nobody_approved_are_told_before_they_are_approved_with_the_r
         "whoever approves this approves the whole file, with them"
     ]
     assert not any(PEOPLE in n for n in proposed(town, {A: asks()}).notices)
+
+
+def test_very_many_grants_of_the_same_are_told_once_and_not_each_with_all_others(
+    town: Town,
+) -> None:
+    """Anybody may open a pull request, and its report must not grow by powers of its files."""
+    town.begin()
+    found = proposed(town, {f"grants/payments/{i:03}.yaml": asks() for i in range(60)})
+    [warning] = [w for w in found.warnings if "grants" in w and "60" in w]
+    assert "by 60 grants (grants/payments/000.yaml, " in warning
+    assert " and 57 others); whether each of them gives anything more was not looked at" in warning
+    assert sum(map(len, found.warnings)) < 2000
+
+
+def test_a_grant_beside_several_of_the_same_names_a_few_of_them(town: Town) -> None:
+    town.begin()
+    found = proposed(town, {f"grants/payments/{i:03}.yaml": asks() for i in range(20)})
+    assert len(found.warnings) == 20
+    assert all(w.endswith(" and 16 others") for w in found.warnings), found.warnings[0]
