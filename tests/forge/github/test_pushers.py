@@ -174,11 +174,16 @@ def test_one_reader_asks_for_no_page_twice(world: World) -> None:
 
 
 def test_what_lies_deep_is_asked_for_by_itself(world: World) -> None:
-    wanted = many(world, 1)
-    for n in range(120):
+    """Once, also where it left several commits on the main line."""
+    world.github.commit("alice", "mine", {GRANT: "1"})
+    world.github.commit("bob", "mine", {GRANT: "2"})
+    last = world.github.merge("grace", world.github.open_pull("alice", "mine", "Two"), "rebase")
+    wanted = [world.want(c) for c in (last, world.github.bare.facts(last).parents[0])]
+    for n in range(40):
         world.github.commit("bob", f"later-{n}", {GRANT: "x"})
+    world.github.graph.page_most = 10
     found = dict(world.reader.evidence(wanted))
-    assert not found[wanted[0]].pulls[0].untold_pushers
+    assert all(not pull.untold_pushers for one in found.values() for pull in one.pulls)
     assert logs(world) == 2
 
 
@@ -269,6 +274,15 @@ def test_a_log_that_does_not_have_the_merge_yet_is_waited_for(world: World) -> N
     assert logins(world.pull(commit).writers) == ["alice", "bob"]
     assert told(world, commit) == ""
     assert world.evidence(other, "grants/b.yaml").pulls
+
+
+def test_a_push_elsewhere_does_not_say_that_the_log_has_the_merge(world: World) -> None:
+    number = world.proposed(branch="mine")
+    commit = world.github.merge("grace", number)
+    world.github.commit("carol", "elsewhere", {GRANT: "x"})
+    world.github.log.rows = world.github.log.rows[-1:]
+    with pytest.raises(ForgeError, match="asks again"):
+        world.evidence(commit)
 
 
 def test_who_is_waited_for_holds_up_nobody_else(world: World) -> None:
