@@ -45,6 +45,8 @@ def _go_on(play: Play, point: int, judge: Judge) -> list[Result]:
         assert said.code == judge.code(), said.out + said.err
         wrong = judge.wrong(play.world.rows(), play.points[number])
         assert wrong == [], f"after hour {step.at}"
+        if judge.code():  # then nothing is given, and no end comes later
+            assert {o["action"] for o in said.json["outcomes"]} <= {"remove", "shorten"}
         runs.append(said)
         if len(runs) == 1 and not step.dies:
             runs.append(play.apply(step.at + 0.05))

@@ -31,8 +31,8 @@ def _slot(access: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Judge:
-    """Of one case: the damage was done at `point`. `cached` is the last entry that the machine
-    has digested, 0 for none."""
+    """Of one case: the damage was done at `point`. `cached` is the last entry that the
+    machine has digested, 0 for none."""
 
     play: Play
     point: Point

@@ -13,7 +13,7 @@ from reconciler.ledger.base import Anchor
 from reconciler.ledger.digest import restored
 from reconciler.repository.memory import Memory
 from tests.e2e.points.shelf import Shelf, batches, line
-from tests.e2e.points.stories import Begin, Give, Merge, Run, Scenario, Step, Take
+from tests.e2e.points.stories import Begin, Give, Merge, Move, Run, Scenario, Step, Take
 from tests.e2e.points.world import Moment, World
 from tests.result import Result
 
@@ -105,6 +105,8 @@ class Play:
                 self.world.give(access)
             case Take(access):
                 self.world.take(access)
+            case Move():
+                self.world.forget()
             case Run(at, ""):
                 return self.apply(at)
             case Run(at, dies):

@@ -50,7 +50,12 @@ class Run:
     dies: str = ""
 
 
-Step = Merge | Begin | Give | Take | Run
+@dataclass(frozen=True)
+class Move:
+    """To another machine, which has no cache."""
+
+
+Step = Merge | Begin | Give | Take | Run | Move
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,7 @@ HELD = Scenario(
             },
         ),
         Run(0),
+        Move(),
         Run(1.1),
         Give("bitbucket web read dave"),
         Run(1.5),
