@@ -35,9 +35,9 @@ FORGE = "forge"  # as a system's name, where the forge could not be asked
 
 @dataclass(frozen=True)
 class Authorised:
-    """`claims` are all that matter, each saying whether it was proved. `refused` are the
-    commits that brought in a reconciler.yaml that nobody approved, `reviewed` the files by which
-    somebody has looked at an emergency."""
+    """`claims` are all that matter, each saying whether it was proved. `refused` are the commits
+    that brought in a reconciler.yaml of which it was not shown that it was approved, `reviewed` the
+    files by which somebody has looked at an emergency."""
 
     changes: Changes
     grants: Grants
@@ -216,12 +216,22 @@ def _waiting(
 
 
 def _configuration(changes: Changes) -> frozenset[str]:
-    return frozenset(r.event.commit for r in changes.refusals if r.event.kind is Kind.CONFIGURATION)
+    """Those that do not count: refused, or not known to be approved. An address or a guard that
+    nobody approved must not count for as long as somebody keeps the forge from answering."""
+    left = (*(refusal.event for refusal in changes.refusals), *changes.waiting)
+    return frozenset(event.commit for event in left if event.kind is Kind.CONFIGURATION)
 
 
 def _notices(changes: Changes) -> tuple[str, ...]:
-    if changes.root is not None:
+    if changes.root is None:
+        return (
+            "no `forge:` in reconciler.yaml, so approvals are not checked: whoever can merge can "
+            "grant",
+        )
+    settings = [event for event in changes.waiting if event.kind is Kind.CONFIGURATION]
+    if not settings:
         return ()
     return (
-        "no `forge:` in reconciler.yaml, so approvals are not checked: whoever can merge can grant",
+        f"reconciler.yaml counts as it was before commit {settings[0].commit[:12]}, until the forge "
+        "says whether what came since was approved: systems that came with it are not looked at",
     )

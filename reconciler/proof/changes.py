@@ -59,6 +59,7 @@ class Changes:
     root: int | None = None
     settings: ForgeSettings = OFF
     refusals: list[Refusal] = field(default_factory=list)
+    waiting: list[Event] = field(default_factory=list)  # what the forge could not be asked about
     unsure: bool = False
     refused: set[int] = field(default_factory=set)  # ids of contents that do not count
     _switched: list[tuple[int, ForgeSettings]] = field(default_factory=list)  # and by which commit
@@ -221,6 +222,7 @@ class _Walk:
         evidence = self._dossier.of(changes.settings, _want(event))
         if evidence is None or changes.unsure:  # by rules that are not known nothing is judged
             changes.unsure = True
+            changes.waiting.append(event)
             return False
         before = changes.ground(event.number - 1)
         judgement = judge_change(

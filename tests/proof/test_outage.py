@@ -7,7 +7,18 @@ import pytest
 
 from reconciler.model import Proof
 from reconciler.sandbox.faults import FaultKind
-from tests.proof.town import CHANGES, PEOPLE, POLICY, RULES, A, B, Town, asks, mail
+from tests.proof.town import (
+    CHANGES,
+    CONFIGURATION,
+    PEOPLE,
+    POLICY,
+    RULES,
+    A,
+    B,
+    Town,
+    asks,
+    mail,
+)
 
 
 def test_while_the_forge_is_down_new_grants_wait_and_proven_ones_stand(town: Town) -> None:
@@ -248,3 +259,19 @@ def test_what_the_forge_will_never_tell_proves_nothing_and_stops_nobody_else(tow
     seen = town.run()
     assert (seen.held, seen.waiting, seen.unknown) == ({"alice write"}, set(), "")
     assert "of which GitHub tells 250" in seen.why(POLICY)
+
+
+def test_while_the_forge_is_down_a_configuration_counts_as_it_was_last_proved(town: Town) -> None:
+    """Or whoever pushes another address, and keeps the forge busy, is shown the tokens."""
+    town.begin()
+    elsewhere = town.configuration().replace("workspace: acme", "workspace: evil")
+    more = town.configuration().replace("workspace: acme", "workspace: acme, mode: enforce")
+    approved = town.pull("grace", {CONFIGURATION: more}, "frank")
+    assert town.run().authorised.refused == set()
+    pushed = town.push("alice", {CONFIGURATION: elsewhere})
+    town.down()
+    seen = town.run().authorised
+    assert seen.refused == {pushed}
+    assert f"counts as it was before commit {pushed[:12]}" in seen.notices[0]
+    town.forget()  # then what was approved is not known any more either
+    assert town.run().authorised.refused == {approved, pushed}
