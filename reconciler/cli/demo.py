@@ -65,6 +65,7 @@ duration: 8h
 reason: Helps alice with the settlement batch
 """
 
+_ALICE = "alice@example.com"
 _TOO_MUCH = "system=bitbucket,repository=payments-api,permission=admin"
 _REASON = "The settlement batch fails since Tuesday"
 
@@ -97,10 +98,12 @@ class _Story:
         self._show(before, "What the five APIs answer now, beside what was there before:")
         self._run("apply", says="The job runs again: nothing to do. Every run recomputes all.")
         self._behind_the_policy()
+        self._asked_why()
         self._wait(end)
         self._run("plan", says="The end has come. No pull request, no ticket, nobody awake:")
         self._run("apply", says="What could not end by itself is ended by the job.")
         left = self._show(before, "What the five APIs answer in the end:")
+        self._audited()
         calls = len(self.running.control.calls())
         seconds = time.monotonic() - self.begun
         if left:
@@ -148,8 +151,20 @@ class _Story:
         self._git("push", "-q", "origin", "main")
         self._run("plan", says="")
 
+    def _asked_why(self) -> None:
+        says = "Every answer explains itself. grace, who leads the department, asks:"
+        self._chapter("5. Somebody asks why", says)
+        self._run("explain", _ALICE, "bitbucket: *", says="", who="grace")
+
+    def _audited(self) -> None:
+        self._chapter("7. An auditor comes", "What was decided and done for bob and alice:")
+        self._run("audit", "query", "--person", "bob@example.com", says="")
+        kinds = ("--kind", "decided", "--kind", "done", "--system", "bitbucket")
+        self._run("audit", "query", "--person", _ALICE, *kinds, says="")
+        self._run("audit", "verify", says="And nobody has touched the record since:")
+
     def _wait(self, end: datetime) -> None:
-        self._chapter("5. Time passes", f"alice's access ends at {end:%H:%M:%S}Z.")
+        self._chapter("6. Time passes", f"alice's access ends at {end:%H:%M:%S}Z.")
         while (left := (end - clock.now()).total_seconds()) > 0:
             if self.console.is_terminal:
                 self.console.print(f"  {left:3.0f} s to go ", end="\r")

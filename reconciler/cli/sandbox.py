@@ -80,7 +80,7 @@ def serve(
         signal.signal(number, lambda *_: over.set())
     if until_stdin_closes:
         threading.Thread(target=_set_at_end_of_stdin, args=(over,), daemon=True).start()
-    with Sandbox(home, systems, port, hosted=forge) as running:
+    with Sandbox(home, systems, port, hosted=forge, recorded=True) as running:
         _tell(running)
         click.echo("Ctrl-C ends it.")
         over.wait()

@@ -24,6 +24,7 @@ from reconciler.sandbox.written import HEAD, written
 from reconciler.templates import Forge, Project, access_repository, editor_schemas
 
 _LOCAL = "127.0.0.1:"  # an address of ours has it
+_LEDGER = {"store": "branch", "branch": "access-ledger"}  # as `reconciler init` writes it
 _FORGE = "forge"  # the key of reconciler.yaml, and of an account in directory/
 _AUTHOR = ("-c", "user.name=reconciler sandbox", "-c", "user.email=sandbox@example.com")
 # Nothing of the person's own git set-up may sign, hook or rename what is made here.
@@ -47,9 +48,14 @@ class Hosting:
 
 
 def write_access_repository(
-    path: Path, served: Mapping[str, Served], hosting: Hosting | None = None
+    path: Path,
+    served: Mapping[str, Served],
+    hosting: Hosting | None = None,
+    *,
+    recorded: bool = False,
 ) -> None:
-    """Make it with its first commit; or, where it is, tell it the new addresses.
+    """Make it with its first commit; or, where it is, tell it the new addresses. `recorded`: it
+    keeps a ledger.
 
     What a person edited in reconciler.yaml stays as it is, but for the addresses. Raises
     InputError when it has an address that nobody serves and that we did not write.
@@ -57,7 +63,9 @@ def write_access_repository(
     configuration = path / "reconciler.yaml"
     copy = path.parent / "reconciler.yaml.written"
     forge = {_FORGE: Served(hosting.settings)} if hosting else {}
-    text = _configuration({name: one.settings for name, one in served.items()}, hosting)
+    more: dict[str, Any] = {_FORGE: dict(hosting.settings)} if hosting else {}
+    more |= {"ledger": _LEDGER} if recorded else {}
+    text = _configuration({name: one.settings for name, one in served.items()}, more)
     if not path.exists():
         _make(path, served, text, hosting)
     elif configuration.read_text() != text:
@@ -72,7 +80,7 @@ def write_access_repository(
             _move(path, moves, served)
             # Those that are not served this time may come back, and move then.
             text = _configuration(
-                before | {name: one.settings for name, one in served.items()}, hosting
+                before | {name: one.settings for name, one in served.items()}, more
             )
     copy.write_text(text)
 
@@ -152,12 +160,9 @@ def _make(
     draft.rename(path)
 
 
-def _configuration(
-    settings: Mapping[str, Mapping[str, Any]], hosting: Hosting | None = None
-) -> str:
+def _configuration(settings: Mapping[str, Mapping[str, Any]], more: Mapping[str, Any]) -> str:
     systems = {name: {**own, "mode": "enforce"} for name, own in settings.items()}
-    forge = {_FORGE: dict(hosting.settings)} if hosting else {}
-    return HEAD + "\n" + written({"systems": systems, **forge})
+    return HEAD + "\n" + written({"systems": systems, **more})
 
 
 def _directory(systems: tuple[str, ...], hosting: Hosting | None) -> str:

@@ -34,15 +34,22 @@ class Sandbox:
     With `port` the control endpoint listens there and the systems 10, 20... above it; with 0
     everything listens wherever there is room. The access repository is written once: what a
     person did there is kept. With `hosted` a local GitHub serves that repository: pull requests,
-    reviews, and proof of them from the commit on with which this sandbox starts.
+    reviews, and proof of them from the commit on with which this sandbox starts. With `recorded`
+    it keeps its ledger on a branch.
     """
 
     def __init__(
-        self, home: Path, names: Sequence[str] = (), port: int = 0, *, hosted: bool = False
+        self,
+        home: Path,
+        names: Sequence[str] = (),
+        port: int = 0,
+        *,
+        hosted: bool = False,
+        recorded: bool = False,
     ) -> None:
         self.home = home.resolve()
         self._names = chosen(names)
-        self._hosted = hosted
+        self._hosted, self._recorded = hosted, recorded
         self._forge: Any = None
         self._forges: dict[str, Served] = {}
         self.pid = os.getpid()
@@ -134,7 +141,7 @@ class Sandbox:
         needs in its environment for that."""
         access = self.home / "access"
         if not self._hosted:
-            write_access_repository(access, self._served)
+            write_access_repository(access, self._served, recorded=self._recorded)
             return {}
         with needs_extra():
             from reconciler.sandbox.github.local import LocalGithub
@@ -146,7 +153,8 @@ class Sandbox:
             "url": f"http://127.0.0.1:{port}",
         }
         accounts = {login: str(user.id) for login, user in forge.users.items()}
-        write_access_repository(access, self._served, Hosting(settings, accounts))
+        hosting = Hosting(settings, accounts)
+        write_access_repository(access, self._served, hosting, recorded=self._recorded)
         own = self.home / GITHUB
         shutil.rmtree(own, ignore_errors=True)
         own.mkdir()

@@ -91,6 +91,17 @@ def test_a_shell_that_went_on_to_the_access_repository_still_finds_the_sandbox(
     assert done.returncode == 0, done.stderr
 
 
+def test_what_is_done_in_it_is_written_in_a_ledger(folder: Path) -> None:
+    script = f"source .sandbox/env && cd .sandbox/access && {sys.executable} -m reconciler"
+    for words in ("apply", "audit verify", "audit query --format jsonl"):
+        done = subprocess.run(
+            ["bash", "-c", f"{script} {words}"], cwd=folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    kinds = [json.loads(line)["kind"] for line in done.stdout.splitlines()]
+    assert kinds == ["run-started", "run-ended"]
+
+
 def test_the_hint_how_to_stop_it_works_from_where_it_is_printed(tmp_path: Path) -> None:
     said = sandbox(tmp_path, "start", "--home", "my home", "bitbucket").stdout
     try:
