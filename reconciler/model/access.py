@@ -90,6 +90,7 @@ class Capabilities:
     admin: bool = False  # the guards never remove its last holder
     lag: int = 0  # seconds in which lists may not show yet what the writer confirmed
     note: str = ""  # why the end or the marker cannot be written there, for the plan
+    sole: bool = False  # holds one row of an assignment, whoever made it: none goes in beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,9 @@ class Observed:
     """One assignment as a system reports it now.
 
     `marker` is the assignment id found in our marker (ours, whatever else the row says);
-    `controller` names another tool's marker. `until` is the end that the system itself enforces,
+    `controller` names another tool's marker. `owner` is the owner in a marker of this program that
+    is not ours: another access repository's, and then `controller` says so, or one that ours had
+    before. `until` is the end that the system itself enforces,
     `since` when it says the row was made. `via` says through what an indirect row is held
     ("group payments", "inherited from /"): such a row is shown, never changed. `handle` is what
     the writer needs to find the row again; the core only carries it.
@@ -110,3 +113,9 @@ class Observed:
     since: datetime | None = None
     via: str = ""
     handle: str = ""
+    owner: str | None = None
+
+    @property
+    def inherited(self) -> bool:
+        """Whether it carries a marker that was ours before `owner` was changed."""
+        return self.owner is not None and self.controller is None

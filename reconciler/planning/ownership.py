@@ -4,6 +4,7 @@
 |----------------------|----------------------------------------|--------------------------------------------------|----------------------------|
 | ours                 | -                                      | -                                                | owned                      |
 | another controller's | -                                      | -                                                | foreign, named             |
+| a former owner's     | as where it cannot mark                | as where it cannot mark, whatever the dates      | as where it cannot mark    |
 | can mark, no marker  | -                                      | -                                                | foreign                    |
 | cannot mark          | -                                      | older than the first claim, by the system's date | foreign, `already held`    |
 | cannot mark          | we added it and have not removed it    | -                                                | owned                      |
@@ -56,11 +57,19 @@ class Ownership:
         if row.controller is not None:
             return Verdict(False, f"not ours: {row.controller}")
         key = row.assignment.key
+        began = self.says.since.get(key)
+        # Another repository may have had the same owner, or none: that mark alone proves nothing, but
+        # somebody's standing access it is not.
+        if row.inherited:
+            return self._unmarked(key, began)
         if not self._may_be_unmarked(row, self.says.past.get(key)):
             return Verdict(False, "carries no marker of ours")
-        began = self.says.since.get(key)
         if began and row.since and row.since < began - CLOCK_SKEW:
             return Verdict(False, f"already held since {row.since:%Y-%m-%d %H:%M}Z")
+        return self._unmarked(key, began)
+
+    def _unmarked(self, key: str, began: datetime | None) -> Verdict:
+        """What the ledger says, else git."""
         if (verdict := self._by_memory(key, began)) is not None:
             return verdict
         if key in self.says.declared:

@@ -29,6 +29,7 @@ from reconciler.model import (
     Warning,
 )
 from reconciler.model.plan import Step
+from reconciler.planning.owners import disowned
 from reconciler.planning.ownership import Can, Ownership, Verdict
 from reconciler.planning.rows import Rows
 from reconciler.planning.slots import Slot
@@ -58,9 +59,10 @@ def plan(
     """`says` must not declare anything in a scope that was not read, nor `exclusive` (keys of
     entitlements that are ours whole) name one in a system with a subject that was not recognised.
     """
-    drawing = _Drawing(says, Ownership(says, can, horizon, memory), now, exclusive)
+    ownership = Ownership(says, can, horizon, memory)
+    drawing = _Drawing(says, ownership, now, exclusive)
     drawing.compare(live.rows)
-    return drawing.finished(live.unknown)
+    return drawing.finished((*live.unknown, *disowned(live.rows, ownership.recalled)))
 
 
 class _Tally:
@@ -227,7 +229,7 @@ class _Drawing:
     def _doubt(self, want: Declared, row: Observed) -> None:
         """Note an unmarked row that may have been there before its grant, while the grant is new,
         where no ledger tells; and one that the ledger does not know of yet."""
-        if row.marker is not None:
+        if row.marker is not None or row.inherited:
             return
         key = want.assignment.key
         if self._ownership.unrecorded(key):

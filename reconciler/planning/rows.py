@@ -8,6 +8,8 @@
 | yes      | yes, twice     | yes   | one is right          | keep it, remove the other                   |
 | yes      | yes            | no    | none, or late enough  | already held                                |
 | yes      | yes            | no    | too early             | add ours beside it                          |
+| yes      | another owner's| no    | whatever              | add ours beside it; already held where none |
+|          |                |       |                       | goes in beside it, until it is gone         |
 | no       | yes            | yes   | -                     | remove: expired, withdrawn, left            |
 | no       | yes, exclusive | no    | -                     | remove: foreign                             |
 | no       | yes            | no    | -                     | foreign                                     |
@@ -80,8 +82,11 @@ class Rows:
         return Foreign(row, note)
 
     def _lasts(self, row: Observed, want: Declared) -> bool:
-        """Somebody else's row that gives all that is declared, so that ours would add nothing."""
-        return row.controller is None and when(row.until) >= when(want.until)
+        """Somebody else's row that gives all that is declared, so that ours would add nothing; or
+        another access repository's, where the system takes no second one beside it."""
+        if row.controller is None:
+            return when(row.until) >= when(want.until)
+        return row.owner is not None and self.ownership.can(want.assignment.entitlement, True).sole
 
     def _right(self, row: Observed, want: Declared) -> bool:
         if row.until == want.until:

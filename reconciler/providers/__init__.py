@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.base import Connect, System
 
 # Named, not imported: each package's `connect` is pure, its SDK waits for `open_reader`.
@@ -18,6 +19,8 @@ PROVIDERS = {
 }
 
 
-def connect(provider: str, name: str, settings: Mapping[str, Any]) -> System:
+def connect(
+    provider: str, name: str, settings: Mapping[str, Any], marking: Marking = UNOWNED
+) -> System:
     """Raises KeyError for a provider that is not in the dict, ItemError for wrong settings."""
-    return cast(Connect, import_module(PROVIDERS[provider]).connect)(name, settings)
+    return cast(Connect, import_module(PROVIDERS[provider]).connect)(name, settings, marking)

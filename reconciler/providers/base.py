@@ -17,6 +17,7 @@ from reconciler.model import (
     Principal,
     Subject,
 )
+from reconciler.model.marking import Marking
 
 Pace = Callable[[], None]  # blocks until the next call to the system may be made
 
@@ -128,9 +129,10 @@ class System(Protocol):
     def open_writer(self, pace: Pace) -> Writer: ...
 
 
-Connect = Callable[[str, Mapping[str, Any]], System]
-"""What each provider's package offers as `connect(name, settings)`: the settings are the system's
-own keys in reconciler.yaml, valid by the provider's schema fragment. Raises ItemError."""
+Connect = Callable[[str, Mapping[str, Any], Marking], System]
+"""What each provider's package offers as `connect(name, settings, marking)`: the settings are the
+system's own keys in reconciler.yaml, valid by the provider's schema fragment; the marking says what
+is ours among marks, where the system has room for any. Raises ItemError."""
 
 
 @dataclass(frozen=True, slots=True)

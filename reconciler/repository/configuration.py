@@ -17,6 +17,7 @@ from reconciler import providers
 from reconciler.errors import ItemError, Problem
 from reconciler.model import ForgeKind, ForgeSettings, Item, Limits, Mode, PullLimits
 from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
+from reconciler.model.marking import Marking
 from reconciler.model.people import FORGE
 from reconciler.model.public_key import public_key
 from reconciler.providers.base import ConfiguredSystem, Rate, System
@@ -51,6 +52,8 @@ class Configuration:
     forge: ForgeSettings = field(default_factory=ForgeSettings)
     check_limits: PullLimits = field(default_factory=PullLimits)
     ledger: LedgerSettings | None = None  # None: none is kept
+    owner: str = ""
+    owner_was: tuple[str, ...] | None = None  # None: nothing is said
 
 
 def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Grammar, list[Problem]]:
@@ -61,6 +64,7 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
     problems = [] if found.accepts(data) else wrong(found, data, tree, ())
     if not isinstance(data, dict) or not isinstance(data.get("systems"), dict):
         return None, empty, problems
+    marking = _marking(data, tree, problems)
     known: dict[str, Known] = {}
     settings: dict[str, Any] = {}
     for name, fields in data["systems"].items():
@@ -73,7 +77,9 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
         if isinstance(fields, dict) and isinstance(fields.get("provider"), str):
             own = {key: value for key, value in fields.items() if key not in _COMMON}
             common = tuple(key for key in _COMMON if key not in fields)
-            system = _connected(name, fields["provider"], own, common, tree, schemas, problems)
+            system = _connected(
+                name, fields["provider"], own, common, marking, tree, schemas, problems
+            )
             if system is not None:
                 known[name] = Known(fields["provider"], system)
                 settings[name] = [fields["provider"], own]
@@ -89,8 +95,21 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
     limits = Limits(**data.get("guards", {}))
     protected = tuple(data.get("protected", ()))
     forge, pulls = _forge(data.get("forge", {})), _pulls(data.get("check", {}))
-    found_all = Configuration(systems, limits, protected, lookback, forge, pulls, ledger)
+    owners = marking.owner, marking.was if "owner_was" in data else None
+    found_all = Configuration(systems, limits, protected, lookback, forge, pulls, ledger, *owners)
     return found_all, grammar, []
+
+
+def _marking(data: Mapping[str, Any], tree: Tree, problems: list[Problem]) -> Marking:
+    """Never fails: where the schema has not accepted it, that is a problem already."""
+    if problems:
+        return Marking()
+    marking = Marking(data.get("owner", ""), tuple(data.get("owner_was", ())))
+    if marking.owner in marking.was:
+        spot = tree.position(("owner_was", marking.was.index(marking.owner)))
+        what = f"`owner_was` has `{marking.owner}`, which is the owner now"
+        problems.append(Problem(spot, what, "write only what it was before", "setting"))
+    return marking
 
 
 def _lookback(data: Mapping[str, Any], tree: Tree, problems: list[Problem]) -> timedelta:
@@ -156,6 +175,7 @@ def _connected(
     provider: str,
     settings: dict[str, Any],
     common: tuple[str, ...],
+    marking: Marking,
     tree: Tree,
     schemas: Path,
     problems: list[Problem],
@@ -173,7 +193,7 @@ def _connected(
         problems.extend(wrong(found, settings, tree, ("systems", name), common))
         return None
     try:
-        return providers.connect(provider, name, settings)
+        return providers.connect(provider, name, settings, marking)
     except ItemError as e:
         steps = e.field.split(".") if e.field else []
         spot = tree.position(("systems", name, *steps))

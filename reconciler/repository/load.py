@@ -6,14 +6,14 @@ Reads the commit, never the working tree's own state, and no clock: `now` is han
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from reconciler.errors import InputError, Problem
+from reconciler.errors import Problem
 from reconciler.model import (
     AfterReview,
     Bundle,
@@ -22,18 +22,17 @@ from reconciler.model import (
     Grant,
     PolicyPage,
     PolicyTestPage,
-    Position,
     Version,
 )
 from reconciler.repository.archive import Archive
 from reconciler.repository.cache import Cache
 from reconciler.repository.configuration import FILE, LOOKBACK, Configuration
-from reconciler.repository.contents import Progress, Source, Wanted, undisturbed
+from reconciler.repository.configured import configured, irregular
+from reconciler.repository.contents import Progress, Source, undisturbed
 from reconciler.repository.documents import Reading
 from reconciler.repository.git import Git, at
-from reconciler.repository.grammar import Grammar
 from reconciler.repository.history import History, Span
-from reconciler.repository.parse import Document, parse_configuration
+from reconciler.repository.parse import Document
 from reconciler.repository.paths import GRANTS, LATER, Kind, collisions, kind_of, trouble
 from reconciler.repository.references import (
     Names,
@@ -110,7 +109,7 @@ def load(
         try:
             history = walk(git, tip, store)
             schemas = schemas or installed()
-            configuration, grammar, problems = _configured(history, source, schemas, without)
+            configuration, grammar, problems = configured(history, source, schemas, without)
             lookback = configuration.lookback if configuration else LOOKBACK
             since = horizon or now - lookback
             if configuration is None:
@@ -134,37 +133,6 @@ def older(loaded: Loaded) -> Iterator[Version[Grant]]:
         for version in before(archive.line, archive.since, documents):
             if isinstance(version.content, Grant):
                 yield cast(Version[Grant], version)
-
-
-def _configured(
-    history: History, source: Source, schemas: Path, without: Collection[str]
-) -> tuple[Configuration | None, Grammar, tuple[Problem, ...]]:
-    """The configuration that stands, its grammar, and what is wrong with that of the commit."""
-    now = history.live.get(FILE)
-    if now is None:
-        raise InputError(
-            f"there is no {FILE} in commit {history.tip[:12]}; `reconciler init` writes one"
-        )
-    if not now.blob:
-        return None, Grammar(schemas), (_irregular(FILE),)
-    found = _parsed(now, source, schemas)
-    problems = found[2]
-    if history.commits[now.merged] in without:
-        found = None, Grammar(schemas), ()
-    for span in history.configurations():
-        if found[0] is not None:
-            break
-        if span.blob and history.commits[span.merged] not in without:
-            found = _parsed(span, source, schemas)
-    return found[0], found[1], problems
-
-
-def _parsed(
-    span: Span, source: Source, schemas: Path
-) -> tuple[Configuration | None, Grammar, tuple[Problem, ...]]:
-    wanted = Wanted(Kind.CONFIGURATION, span.path, span.blob)
-    [(_, data)] = source.read([wanted])
-    return parse_configuration(data, schemas)
 
 
 def _loaded(
@@ -241,7 +209,7 @@ def _problems(
     paths that hold no document and may have to be refused for it."""
     live = history.live
     badly = {path: p for path in [*live, *others] if (p := trouble(path)) is not None}
-    odd = [_irregular(s.path) for s in live.values() if not s.blob and s.path not in badly]
+    odd = [irregular(s.path) for s in live.values() if not s.blob and s.path not in badly]
     found: list[Problem] = [
         *badly.values(),
         *odd,
@@ -290,11 +258,6 @@ def _across(
     yield from of_pages(pages, names, trees.of, policies=policies)
     if protected:
         yield from of_protected(protected, names, trees.of(FILE))
-
-
-def _irregular(path: str) -> Problem:
-    what = "not a regular file: a symbolic link or a submodule"
-    return Problem(Position(path), what, "replace it with a file", "irregular-file")
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,7 @@ def access_repository(
         **names,
         **_FORGES[forge],
         "repository": f"{org}/access",
+        "owner": org.lower()[:24].rstrip("-"),
         "systems": _parts(systems, "reconciler.yaml", names),
         "plan_inputs": _parts(systems, "github-inputs", {**names, "stage": "plan"}),
         "apply_inputs": _parts(systems, "github-inputs", {**names, "stage": "apply"}),

@@ -213,7 +213,7 @@ def test_the_description_says_who_made_it_until_when_and_why() -> None:
     until = datetime(2026, 12, 1, 18, tzinfo=UTC)
     text = marks.description(marker, until, ("grants/a.yaml", "grants/b.yaml"))
     assert text == f"jit:{marker} until 2026-12-01T18:00:00Z for grants/a.yaml, grants/b.yaml"
-    assert marks.marker(text) == marker
+    assert marks.read(text) == ("", marker)
     assert marks.description(marker, None, ()) == f"jit:{marker} without end"
 
 
@@ -222,7 +222,7 @@ def test_a_long_description_is_cut_between_grants() -> None:
     text = marks.description("a2" * 13, None, grants)
     assert len(text) <= 500
     assert text.endswith(".yaml, …")
-    assert marks.marker(marks.description("a2" * 13, None, ("g/" + "x" * 600,))) == "a2" * 13
+    assert marks.read(marks.description("a2" * 13, None, ("g/" + "x" * 600,))) == ("", "a2" * 13)
 
 
 @pytest.mark.parametrize(
@@ -230,11 +230,11 @@ def test_a_long_description_is_cut_between_grants() -> None:
     ["", None, "jit:", "jit:short", "ajit:" + "a2" * 13, "jit:" + "a2" * 14, "JIT:" + "A2" * 13],
 )
 def test_what_is_not_our_marker_is_not_taken_for_it(text: str | None) -> None:
-    assert marks.marker(text) is None
+    assert marks.read(text) is None
 
 
 def test_a_person_may_write_around_our_marker() -> None:
-    assert marks.marker("see OPS-1: jit:" + "a2" * 13 + " until then") == "a2" * 13
+    assert marks.read("see OPS-1: jit:" + "a2" * 13 + " until then") == ("", "a2" * 13)
 
 
 def test_a_role_assignments_name_depends_on_what_it_is_and_nothing_else() -> None:
@@ -242,8 +242,10 @@ def test_a_role_assignments_name_depends_on_what_it_is_and_nothing_else() -> Non
     name = marks.assignment_name(*args)
     assert name == marks.assignment_name(*map(str.lower, args))
     assert UUID(name).version == 5
-    others = {marks.assignment_name(*args[:n], "x", *args[n + 1 :]) for n in range(3)}
-    assert len({name, *others}) == 4
+    a, b, c = args
+    others = {marks.assignment_name(*o) for o in (("x", b, c), (a, "x", c), (a, b, "x"))}
+    others.add(marks.assignment_name(a, b, c, "acme"))
+    assert len({name, *others}) == 5
 
 
 def test_a_requests_name_is_new_each_time_and_known_as_ours() -> None:

@@ -325,7 +325,7 @@ def joined(*schedules: RoleAssignmentSchedule) -> tuple[datetime | None, bool]:
     scope = seed.RG_PAYMENTS.lower().replace("resourcegroups", "resourceGroups")
     row = Row("id", scope, seed.READER, "role", oid(ALICE), "User", "", "", None)
     [row] = with_schedules([row], schedules)
-    return row.until, row.requested
+    return row.until, row.request != ""
 
 
 def test_a_row_has_the_end_of_its_own_schedule_and_no_other() -> None:

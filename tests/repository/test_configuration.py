@@ -130,7 +130,7 @@ MISTAKES = [
     ("systems: {g: {provider: bitbucket-dc, url: 'https://b.example.com', mood: report}}\n",
      ["1:69: unknown key `mood`; did you mean `mode`?"]),
     ("systems: {g: {provider: gcp, mode: report, zzz: x}}\n",
-     ["1:44: unknown key `zzz`; write one of `endpoint`, `projects`, `rate`, "
+     ["1:44: unknown key `zzz`; write one of `endpoint`, `groups_endpoint`, `projects`, `rate`, "
       "`concurrency` or `exclusive`"]),
     (CONFIGURATION + "forge: {provider: github}\n",
      ["5:8: `repository` is missing; add `repository: example/access`"]),

@@ -10,17 +10,24 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.errors import ProviderError
+from reconciler.model import Assignment
+from reconciler.model.marking import NO_MARK, OWNER, Mark, Marking
 from reconciler.providers.aws.session import Clients, Once, explained, member, pages
 from reconciler.providers.aws.statements import live
 
-PREFIX = "jit-"  # of our inline policies' names; the assignment's id follows
-_OURS = re.compile(re.escape(PREFIX) + "([a-z2-7]{26})")
+# Of our inline policies' names: `jit-`, the owner if there is one, the assignment's id. At most 55 of
+# the 128 characters that IAM takes, which know no colon.
+_OURS = re.compile(rf"jit-(?:({OWNER})-)?([a-z2-7]{{26}})")
 
 
-def marked(policy: str) -> str | None:
-    """The assignment id in a policy's name; None for the policies of others, `jit-console` too."""
+def policy_name(of: Assignment, marking: Marking) -> str:
+    return f"jit-{marking.text(of)}".replace(":", "-")
+
+
+def marked(policy: str, marking: Marking) -> Mark:
+    """By a policy's name; no mark on the policies of others, `jit-console` too."""
     found = _OURS.fullmatch(policy)
-    return found[1] if found else None
+    return marking.read(found[1] or "", found[2]) if found else NO_MARK
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from reconciler.model import Action, Assignment, Change, Principal
-from reconciler.providers.aws.iam import PREFIX
+from reconciler.model.marking import Marking
+from reconciler.providers.aws.iam import policy_name
 from reconciler.providers.aws.patience import insist, seen
 from reconciler.providers.aws.session import Clients, code, member
 from reconciler.providers.aws.settings import Patience
@@ -62,8 +63,9 @@ class _Slot:
 
 
 class PolicyWriter:
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, marking: Marking) -> None:
         self._clients = clients
+        self._marking = marking
 
     def carry_out(self, change: Change) -> str:
         """What went wrong, "" when a read afterwards shows the change."""
@@ -86,23 +88,26 @@ class PolicyWriter:
 
     def _slot(self, change: Change) -> _Slot:
         kind, name = entity(change.assignment.principal)
-        policy = change.live.handle if change.live else PREFIX + change.assignment.id
+        policy = change.live.handle if change.live else self._name(change.assignment)
         iam = self._clients.iam(change.assignment.entitlement.resource)
         return _Slot(iam, self._clients.patience, kind, name, policy)
 
-    @staticmethod
-    def _remove(change: Change, slot: _Slot, now: Content | None) -> str:
+    def _name(self, of: Assignment) -> str:
+        return policy_name(of, self._marking)
+
+    def _remove(self, change: Change, slot: _Slot, now: Content | None) -> str:
         if now is None:
             return ""
         planned = change.live and (change.live.assignment.entitlement.role, change.live.until)
         if planned and now != planned:
             # The right content is back under this name: what was to be removed is gone already.
-            healed = now[0] != planned[0] and slot.name == PREFIX + _id(change.assignment, now[0])
+            its_name = self._name(_with(change.assignment, now[0]))
+            healed = now[0] != planned[0] and slot.name == its_name
             return "" if healed else _MOVED
         slot.delete()
         left = seen(slot.patience, slot.read, lambda content: content is None)
         return "the policy is still there afterwards" if left else ""
 
 
-def _id(assignment: Assignment, text: str) -> str:
-    return replace(assignment, entitlement=replace(assignment.entitlement, role=text)).id
+def _with(assignment: Assignment, text: str) -> Assignment:
+    return replace(assignment, entitlement=replace(assignment.entitlement, role=text))

@@ -14,6 +14,7 @@ from reconciler.model import (
     Subject,
     SubjectKind,
 )
+from reconciler.model.marking import NO_MARK, Marking
 from reconciler.providers.aws.iam import AccountReader, Identity, marked
 from reconciler.providers.aws.identity_center import IdentityCenter, is_id
 from reconciler.providers.aws.indirect import OtherWays
@@ -25,8 +26,9 @@ _IAM = ("user/", "role/", "arn:")
 
 
 class AwsReader:
-    def __init__(self, system: str, settings: Settings, clients: Clients) -> None:
+    def __init__(self, system: str, settings: Settings, clients: Clients, marking: Marking) -> None:
         self._system = system
+        self._marking = marking
         self._settings = settings
         self._clients = clients
         self._center = IdentityCenter(system, settings, clients)
@@ -170,14 +172,16 @@ class AwsReader:
 
     def _policies(self, account: str, identity: Identity, texts: set[str]) -> Iterator[Observed]:
         for policy in identity.policies:
-            marker = marked(policy.name)
-            if marker or policy.text in texts:
+            mark = marked(policy.name, self._marking)
+            if mark != NO_MARK or policy.text in texts:
                 entitlement = Entitlement(self._system, POLICY, account, policy.text)
                 yield Observed(
                     Assignment(entitlement, Principal(identity.arn, identity.ref)),
-                    marker=marker,
+                    marker=mark.marker,
+                    controller=mark.controller,
                     until=policy.until,
                     handle=policy.name,
+                    owner=mark.owner,
                 )
 
     def indirect(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.aws.kinds import ASSIGNMENT, IAM_GROUP, MEMBER, MEMBERSHIP, POLICY
 from reconciler.providers.aws.settings import Patience, Settings
 from reconciler.providers.aws.statements import declared
@@ -27,6 +28,7 @@ _NO_END = {
 class AwsSystem:
     name: str
     settings: Settings
+    marking: Marking = UNOWNED
     rate: Rate = _RATE
     patience: Patience = field(default_factory=Patience)
 
@@ -78,11 +80,11 @@ class AwsSystem:
         from reconciler.providers.aws.session import Clients
 
         clients = Clients(self.settings, self.settings.read_role, pace, self.patience)
-        return AwsReader(self.name, self.settings, clients)
+        return AwsReader(self.name, self.settings, clients, self.marking)
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.aws.session import Clients
         from reconciler.providers.aws.writer import AwsWriter
 
         clients = Clients(self.settings, self.settings.role, pace, self.patience)
-        return AwsWriter(self.name, self.settings, clients)
+        return AwsWriter(self.name, self.settings, clients, self.marking)

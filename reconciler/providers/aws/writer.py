@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from reconciler.errors import ProviderError
 from reconciler.model import Action, Change
+from reconciler.model.marking import Marking
 from reconciler.providers.aws.assignments import AssignmentWriter
 from reconciler.providers.aws.identity_center import IdentityCenter
 from reconciler.providers.aws.inline_policies import PolicyWriter, entity
@@ -21,13 +22,13 @@ _VERBS = {Action.ADD: "give", Action.REMOVE: "take"}
 
 
 class AwsWriter:
-    def __init__(self, system: str, settings: Settings, clients: Clients) -> None:
+    def __init__(self, system: str, settings: Settings, clients: Clients, marking: Marking) -> None:
         self._system = system
         self._clients = clients
         self._patience = clients.patience
         self._center = IdentityCenter(system, settings, clients)
         self._assignments = AssignmentWriter(self._center, clients)
-        self._policies = PolicyWriter(clients)
+        self._policies = PolicyWriter(clients, marking)
 
     def serial_key(self, change: Change) -> Hashable:
         """Identity Center conflicts within one account and permission set, IAM within one entity."""

@@ -20,7 +20,7 @@ def check_same(change: Change, now: Observed | None) -> None:
 
 
 def _state(row: Observed) -> tuple[object, ...]:
-    return row.assignment, row.marker, row.controller, row.until
+    return row.assignment, row.marker, row.owner, row.controller, row.until
 
 
 def seen(ask: Callable[[], bool], patience: float) -> bool:

@@ -17,6 +17,7 @@ from azure.mgmt.authorization.v2020_10_01.models import (
 )
 
 from reconciler.model import Action, Change
+from reconciler.model.marking import Marking
 from reconciler.providers.azure import marks
 from reconciler.providers.azure.fresh import (
     MOVED,
@@ -44,7 +45,8 @@ _HINTS = {
 
 
 class PimRequests:
-    def __init__(self, session: Session, rows: Rows, patience: float) -> None:
+    def __init__(self, session: Session, rows: Rows, patience: float, marking: Marking) -> None:
+        self._marking = marking
         self._session = session
         self._rows = rows
         self._patience = patience
@@ -82,20 +84,21 @@ class PimRequests:
 
     def _ask(self, change: Change, kind: str, role_id: str) -> None:
         removes = kind == "AdminRemove"
+        mark = self._marking.text(change.assignment)
         wanted = RoleAssignmentScheduleRequest(
             role_definition_id=role_id,
             principal_id=oid_of(change),
             request_type=kind,
-            justification=f"jit:{change.assignment.id} {change.cause}"
+            justification=f"jit:{mark} {change.cause}"
             if removes
-            else marks.description(change.assignment.id, change.until, change.grants),
+            else marks.description(mark, change.until, change.grants),
             schedule_info=None if removes else _schedule(change.until),
             ticket_info=RoleAssignmentScheduleRequestPropertiesTicketInfo(
-                ticket_number=f"jit:{change.assignment.id}", ticket_system="access-reconciler"
+                ticket_number=f"jit:{mark}", ticket_system="access-reconciler"
             ),
         )
         scope = change.assignment.entitlement.resource.lstrip("/")
-        name = marks.request_name(uuid4())
+        name = marks.request_name(uuid4(), self._marking.owner)
         with self._session.explained(action(change)):
             try:
                 self._session.pim.role_assignment_schedule_requests.create(scope, name, wanted)
@@ -125,7 +128,8 @@ class PimRequests:
         return next((row for row in found if not row.condition), found[0] if found else None)
 
     def _right(self, row: Row, until: datetime | None) -> bool:
-        return row.requested and row.until == until
+        """Under whichever owner of ours it was asked for."""
+        return self._rows.asked_by_us(row) and row.until == until
 
     def _is_set(self, change: Change, role: str) -> bool:
         row = self._row(change, role)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from reconciler.model import Entitlement, Observed, Principal, Subject
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.azure.indirect import OtherWays
 from reconciler.providers.azure.principals import Principals
 from reconciler.providers.azure.roles import Roles
@@ -16,10 +17,10 @@ from reconciler.providers.azure.session import Session
 class AzureReader:
     """Implements Reader."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, marking: Marking = UNOWNED) -> None:
         self._session = session
         self._roles = Roles(session)
-        self._rows = Rows(session, self._roles)
+        self._rows = Rows(session, self._roles, marking)
         self._principals = Principals(session)
         self._other_ways = OtherWays(session, self._rows, self._principals)
 

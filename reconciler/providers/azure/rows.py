@@ -17,6 +17,7 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 
 from reconciler.model import Assignment, Entitlement, Observed, Principal
+from reconciler.model.marking import NO_MARK, Mark, Marking
 from reconciler.providers.azure import marks
 from reconciler.providers.azure.roles import Roles
 from reconciler.providers.azure.scopes import KIND, is_management_group, root, spelled
@@ -29,7 +30,8 @@ _OVER = frozenset({"Revoked", "PendingRevocation", "Canceled", "Denied", "Failed
 class Row:
     """`id` and `role_id` as ARM spells them; `scope`, `role` (its GUID) and `oid` as we do.
 
-    `managed` says that PIM has a schedule of its own for it; `requested` that we asked for that.
+    `managed` says that PIM has a schedule of its own for it; `request` is the name of the request
+    that it was made by, where that is a name of this program.
     """
 
     id: str
@@ -43,25 +45,25 @@ class Row:
     since: datetime | None
     until: datetime | None = None
     managed: bool = False
-    requested: bool = False
+    request: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, str]:
         """ARM holds at most one of these, and one schedule for it."""
         return self.scope, self.role, self.oid, self.condition
 
-    @property
-    def named_by_us(self) -> bool:
-        return self.id.lower().endswith(
-            "/" + marks.assignment_name(self.scope, self.oid, self.role)
-        )
+    def named_by(self, owner: str) -> bool:
+        name = marks.assignment_name(self.scope, self.oid, self.role, owner)
+        return _last(self.id) == name
 
 
 class Rows:
     """All lists are whole or raise ProviderError."""
 
-    def __init__(self, session: Session, roles: Roles) -> None:
+    def __init__(self, session: Session, roles: Roles, marking: Marking) -> None:
         self._session = session
+        self._marking = marking
+        self._owners = dict.fromkeys((marking.owner, *marking.was, ""))
         self._roles = roles
         self._pim = session.settings.pim
 
@@ -116,18 +118,33 @@ class Rows:
         role = self._roles.name(root_of(at or row.scope), row.role)
         entitlement = Entitlement(self._session.name, KIND, row.scope, role)
         assignment = Assignment(entitlement, Principal(f"{row.type.lower()}:{row.oid}"))
-        marker = marks.marker(row.description)
-        if marker is None and (row.requested or row.named_by_us):
-            marker = assignment.id
+        mark = self._mark(row, self._marking.id(assignment))
+        condition = "condition" if row.condition and mark == NO_MARK else None
         return Observed(
             assignment,
-            marker=marker,
+            marker=mark.marker,
             # Access under a condition is less than what a grant declares, so it is not "held".
-            controller="condition" if row.condition and marker is None else None,
+            controller=mark.controller or condition,
             until=row.until,
             since=row.since,
             handle=row.id,
+            owner=mark.owner,
         )
+
+    def _mark(self, row: Row, id: str) -> Mark:
+        """By the description, by the request, and else by the name."""
+        said = marks.read(row.description)
+        found = [self._marking.read(*said)] if said else []
+        asked = marks.owner_of_request(row.request, self._owners)
+        found += [self._marking.read(asked, id)] if asked is not None else []
+        if not found:
+            named = (owner for owner in self._owners if row.named_by(owner))
+            found = [self._marking.read(owner, id) for owner in named]
+        return min(found, key=lambda mark: mark.rank, default=NO_MARK)
+
+    def asked_by_us(self, row: Row) -> bool:
+        asked = marks.owner_of_request(row.request, self._owners)
+        return asked in (self._marking.owner, *self._marking.was)
 
 
 def root_of(scope: str) -> str:
@@ -162,13 +179,14 @@ def with_schedules(rows: Iterable[Row], schedules: Iterable[Any]) -> tuple[Row, 
         row = ends.get(key)
         asked_by = schedule.role_assignment_schedule_request_id
         direct = str(schedule.member_type) == "Direct" and str(schedule.status) not in _OVER
-        if row is None or row.requested or not asked_by or not direct:
+        if row is None or row.request or not asked_by or not direct:
             continue
+        name = _last(asked_by)
         ends[key] = replace(
             row,
             until=seconds(schedule.end_date_time),
             managed=True,
-            requested=marks.is_request_name(_last(asked_by)),
+            request=name if marks.is_request_name(name) else "",
         )
     return tuple(ends.values())
 

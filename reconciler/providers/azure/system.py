@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model import Capabilities, Entitlement
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.azure.scopes import GUID, KIND, read_scope, root, subscription
 from reconciler.providers.azure.settings import Settings, read_settings
 from reconciler.providers.base import Pace, Rate, Reader, Writer
@@ -35,6 +36,7 @@ class Azure:
     name: str
     settings: Settings
     backoff: float = 0.3
+    marking: Marking = UNOWNED
 
     @property
     def rate(self) -> Rate:
@@ -61,6 +63,7 @@ class Azure:
             admin=entitlement.role.lower() in _ADMINS,
             lag=_LAG,
             note=_NO_END if ending and not pim else "",
+            sole=True,  # RoleAssignmentExists
         )
 
     def scope(self, entitlement: Entitlement) -> str:
@@ -70,15 +73,16 @@ class Azure:
         from reconciler.providers.azure.reader import AzureReader
         from reconciler.providers.azure.session import Session
 
-        return AzureReader(Session(self.name, self.settings, pace, self.backoff))
+        return AzureReader(Session(self.name, self.settings, pace, self.backoff), self.marking)
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.azure.session import Session
         from reconciler.providers.azure.writer import AzureWriter
 
-        return AzureWriter(Session(self.name, self.settings, pace, self.backoff))
+        session = Session(self.name, self.settings, pace, self.backoff)
+        return AzureWriter(session, marking=self.marking)
 
 
-def connect(name: str, settings: Mapping[str, Any]) -> Azure:
+def connect(name: str, settings: Mapping[str, Any], marking: Marking = UNOWNED) -> Azure:
     """Raises ItemError for settings that the schema lets pass."""
-    return Azure(name, read_settings(settings))
+    return Azure(name, read_settings(settings), marking=marking)

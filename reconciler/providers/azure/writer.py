@@ -12,6 +12,7 @@ from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreatePara
 
 from reconciler.errors import ProviderError
 from reconciler.model import Action, Change
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.azure import marks
 from reconciler.providers.azure.fresh import TAKEN, action, check_same, oid_of, refusal, seen
 from reconciler.providers.azure.pim import PimRequests
@@ -30,12 +31,15 @@ _TYPES = {
 class AzureWriter:
     """Implements Writer. `patience` is how long a write may take to be seen, in seconds."""
 
-    def __init__(self, session: Session, patience: float = 30.0) -> None:
+    def __init__(
+        self, session: Session, patience: float = 30.0, marking: Marking = UNOWNED
+    ) -> None:
         self._session = session
         self._patience = patience
+        self._marking = marking
         self._roles = Roles(session)
-        self._rows = Rows(session, self._roles)
-        self._pim = PimRequests(session, self._rows, patience)
+        self._rows = Rows(session, self._roles, marking)
+        self._pim = PimRequests(session, self._rows, patience, marking)
 
     def serial_key(self, change: Change) -> Hashable:
         assignment = change.assignment
@@ -65,13 +69,15 @@ class AzureWriter:
         """Create, or write the description again. ARM itself refuses a second row for the same
         access, so what moved since the plan is a conflict here and needs no look beforehand."""
         scope, oid = change.assignment.entitlement.resource, oid_of(change)
-        name = marks.assignment_name(scope, oid, role.guid)
+        name = marks.assignment_name(scope, oid, role.guid, self._marking.owner)
         parameters = RoleAssignmentCreateParameters(
             role_definition_id=role.id,
             principal_id=oid,
             # Always sent: a principal that is still being replicated is "not found" without it.
             principal_type=_TYPES[change.assignment.principal.id.partition(":")[0]],
-            description=marks.description(change.assignment.id, change.until, change.grants),
+            description=marks.description(
+                self._marking.text(change.assignment), change.until, change.grants
+            ),
         )
         assignments = self._session.rbac.role_assignments
         with self._session.explained(action(change)):
@@ -88,7 +94,8 @@ class AzureWriter:
     def _check_ours(self, change: Change, role: Role) -> None:
         """Raises ProviderError unless the row that is in the way is our own."""
         for row in self._rows.of(change.assignment.entitlement.resource, oid_of(change)):
-            if row.role == role.guid and self._rows.observed(row).marker:
+            seen = self._rows.observed(row)
+            if row.role == role.guid and (seen.marker is not None or seen.inherited):
                 return
         raise refusal(change, TAKEN)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.base import Pace, Rate, Reader, Writer
 from reconciler.providers.bitbucket.settings import (
     Patience,
@@ -19,7 +20,8 @@ from reconciler.providers.bitbucket.settings import (
 from reconciler.providers.bitbucket_cloud.kinds import PROJECT, REPOSITORY, ROLES
 
 
-def connect(name: str, settings: Mapping[str, Any]) -> CloudSystem:
+def connect(name: str, settings: Mapping[str, Any], _: Marking = UNOWNED) -> CloudSystem:
+    """A permission in Bitbucket has no room for a mark."""
     endpoint = str(settings.get("endpoint", "https://api.bitbucket.org"))
     return CloudSystem(
         name,

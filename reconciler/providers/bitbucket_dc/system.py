@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.base import Pace, Rate, Reader, Writer
 from reconciler.providers.bitbucket.settings import (
     Patience,
@@ -19,7 +20,8 @@ from reconciler.providers.bitbucket.settings import (
 from reconciler.providers.bitbucket_dc.kinds import GLOBAL, PROJECT, REPOSITORY, ROLES
 
 
-def connect(name: str, settings: Mapping[str, Any]) -> DataCenterSystem:
+def connect(name: str, settings: Mapping[str, Any], _: Marking = UNOWNED) -> DataCenterSystem:
+    """A permission in Bitbucket has no room for a mark."""
     field = "endpoint" if "endpoint" in settings else "url"
     url = checked_url(field, str(settings[field]))
     return DataCenterSystem(name, read_settings(settings, url, "BITBUCKET_DC"))

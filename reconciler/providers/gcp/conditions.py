@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from reconciler.model import Assignment
+from reconciler.model.marking import NO_MARK, OWNER, UNOWNED, Mark, Marking
 from reconciler.providers.gcp.names import BASIC_ROLES
 
 PAM = "Privileged Access Manager"
@@ -19,15 +20,17 @@ PAM_TITLE = "Created by: PAM"
 UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
 
 _DESCRIPTION = 256  # characters that the console accepts
-_OURS = re.compile(r"jit:([a-z2-7]{26})")
+_OURS = re.compile(
+    rf"jit:(?:({OWNER}):)?([a-z2-7]{{26}})"
+)  # at most 55 of a title's 100 characters
 _BOUND = re.compile(r"""\s*request\.time\s*<\s*timestamp\(\s*(["'])([^"']+)\1\s*\)\s*""")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a condition says about its binding; the fields are those of `Observed`."""
+    """What a condition says about its binding; `controller` and `until` as in `Observed`."""
 
-    marker: str | None = None
+    mark: Mark = NO_MARK
     controller: str | None = None
     until: datetime | None = None
 
@@ -40,8 +43,8 @@ def conditionable(role: str) -> bool:
     return role not in BASIC_ROLES
 
 
-def title(assignment: Assignment) -> str:
-    return f"jit:{assignment.id}"
+def title(assignment: Assignment, marking: Marking = UNOWNED) -> str:
+    return f"jit:{marking.text(assignment)}"
 
 
 def expression(until: datetime) -> str:
@@ -53,12 +56,13 @@ def description(until: datetime, grants: tuple[str, ...]) -> str:
     return text if len(text) <= _DESCRIPTION else text[: _DESCRIPTION - 1] + "…"
 
 
-def read(title: str, expression: str) -> Reading:
+def read(title: str, expression: str, marking: Marking = UNOWNED) -> Reading:
     """A condition of others counts as an end when it is exactly one. Any other is its author's:
     nobody here knows what its holder may do, so it must not pass for the same access."""
     until = _end(expression)
     if ours := _OURS.fullmatch(title):
-        return Reading(marker=ours[1], until=until or UNREADABLE)
+        mark = marking.read(ours[1] or "", ours[2])
+        return Reading(mark, mark.controller, until or UNREADABLE)
     if title == PAM_TITLE:
         return Reading(controller=PAM, until=until)
     if until is None:

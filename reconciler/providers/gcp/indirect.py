@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.model import Observed, Principal
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.gcp import conditions, names
 from reconciler.providers.gcp.groups import Groups
 from reconciler.providers.gcp.observed import observed
@@ -47,8 +48,11 @@ class _Reach:
 class Ways:
     """Asks once in a run for each policy, each parent and each group: one person at a time."""
 
-    def __init__(self, system: str, policies: Policies, groups: Groups) -> None:
+    def __init__(
+        self, system: str, policies: Policies, groups: Groups, marking: Marking = UNOWNED
+    ) -> None:
         self._system = system
+        self._marking = marking
         self._policies = policies
         self._groups = groups
         self._lock = threading.Lock()
@@ -69,7 +73,8 @@ class Ways:
                     continue
                 inherited = f"inherited from {place}" if place != resource else ""
                 words = (inherited, reach.words, _condition(row))
-                yield _told(observed(self._system, place, row), words, reach.until)
+                seen = observed(self._system, place, row, self._marking)
+                yield _told(seen, words, reach.until)
 
     def _upwards(self, resource: str) -> Iterator[str]:
         seen: set[str] = set()

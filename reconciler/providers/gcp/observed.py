@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from reconciler.model import Assignment, Entitlement, Observed, Principal
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.gcp import conditions, names
 from reconciler.providers.gcp.policy import Row
 
 
-def observed(system: str, resource: str, row: Row) -> Observed:
+def observed(system: str, resource: str, row: Row, marking: Marking = UNOWNED) -> Observed:
     entitlement = Entitlement(system, names.kind_of(resource), resource, row.role)
     reading = conditions.Reading()
     if row.expression:
-        reading = conditions.read(row.title, row.expression)
+        reading = conditions.read(row.title, row.expression, marking)
+    mark = reading.mark
+    others = None if mark.owner is not None else _deleted(row.principal)
     return Observed(
         Assignment(entitlement, Principal(row.principal)),
-        marker=reading.marker,
-        controller=reading.controller or _deleted(row.principal),
+        marker=mark.marker,
+        controller=reading.controller or others,
         until=reading.until,
         handle=row.handle,
+        owner=mark.owner,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from reconciler.model import Entitlement, Observed, Principal, Subject
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.gcp import names
 from reconciler.providers.gcp.groups import Groups
 from reconciler.providers.gcp.indirect import Ways
@@ -14,10 +15,13 @@ from reconciler.providers.gcp.session import Policies, explained
 
 
 class GcpReader:
-    def __init__(self, system: str, policies: Policies, groups: Groups) -> None:
+    def __init__(
+        self, system: str, policies: Policies, groups: Groups, marking: Marking = UNOWNED
+    ) -> None:
         self._system = system
+        self._marking = marking
         self._policies = policies
-        self._ways = Ways(system, policies, groups)
+        self._ways = Ways(system, policies, groups, marking)
 
     def canonical(self, entitlement: Entitlement) -> Entitlement:
         """Google spells resources and roles as `GcpSystem.item` does: nothing to ask."""
@@ -32,7 +36,7 @@ class GcpReader:
         other policies, or in none: `indirect` looks there."""
         with explained(self._system, f"read the policy of {scope}"):
             policy = self._policies.patiently(lambda: self._policies.get(scope))
-        return tuple(observed(self._system, scope, row) for row in rows_of(policy))
+        return tuple(observed(self._system, scope, row, self._marking) for row in rows_of(policy))
 
     def indirect(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
         return self._ways.to(principal, entitlement.resource)

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.errors import ItemError
 from reconciler.model import Capabilities, Entitlement
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.base import Pace, Rate, Reader, Writer
 from reconciler.providers.gcp import names
 from reconciler.providers.gcp.conditions import conditionable
@@ -75,6 +76,7 @@ class GcpSystem:
     name: str
     settings: Settings = field(default_factory=Settings)
     backoff: float = 0.2
+    marking: Marking = UNOWNED
 
     @property
     def rate(self) -> Rate:
@@ -116,11 +118,11 @@ class GcpSystem:
 
         policies = Policies(self.name, self.settings.endpoint, pace, self.backoff)
         groups = Groups(self.name, policies, self.settings.groups_endpoint)
-        return GcpReader(self.name, policies, groups)
+        return GcpReader(self.name, policies, groups, self.marking)
 
     def open_writer(self, pace: Pace) -> Writer:
         from reconciler.providers.gcp.session import Policies
         from reconciler.providers.gcp.writer import GcpWriter
 
         policies = Policies(self.name, self.settings.endpoint, pace, self.backoff)
-        return GcpWriter(self.name, policies)
+        return GcpWriter(self.name, policies, self.marking)

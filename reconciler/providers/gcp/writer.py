@@ -9,6 +9,7 @@ from google.api_core import exceptions as gexc
 
 from reconciler.errors import ProviderError
 from reconciler.model import Action, Change
+from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.base import Outcome
 from reconciler.providers.gcp import conditions
 from reconciler.providers.gcp.policy import Draft, Full, Row
@@ -39,8 +40,9 @@ class _Edit:
 
 
 class GcpWriter:
-    def __init__(self, system: str, policies: Policies) -> None:
+    def __init__(self, system: str, policies: Policies, marking: Marking = UNOWNED) -> None:
         self._system = system
+        self._marking = marking
         self._policies = policies
 
     def serial_key(self, change: Change) -> Hashable:
@@ -91,7 +93,7 @@ class GcpWriter:
 
     def _edited(self, draft: Draft, change: Change) -> _Edit | ProviderError:
         try:
-            return edit(draft, change)
+            return edit(draft, change, self._marking)
         except _Moved as moved:
             return self._error(change, f"{moved}: changed since the plan")
         except Full as full:
@@ -119,16 +121,16 @@ class GcpWriter:
         return ProviderError(self._system, f"{action} on {a.entitlement.resource}", cause)
 
 
-def edit(draft: Draft, change: Change) -> _Edit:
+def edit(draft: Draft, change: Change, marking: Marking = UNOWNED) -> _Edit:
     """Make one change in the draft, or find it made. Raises _Moved or Full, and then the draft is
     as it was."""
     match change.action:
         case Action.REMOVE:
             return _remove(draft, _planned(change))
         case Action.ADD:
-            return _add(draft, _wanted(change))
+            return _add(draft, _wanted(change, marking))
         case Action.EXTEND | Action.SHORTEN:
-            return _move(draft, _planned(change), _wanted(change))
+            return _move(draft, _planned(change), _wanted(change, marking))
 
 
 def _planned(change: Change) -> Row:
@@ -136,14 +138,14 @@ def _planned(change: Change) -> Row:
     return Row.of(change.live.handle)
 
 
-def _wanted(change: Change) -> Row:
+def _wanted(change: Change, marking: Marking) -> Row:
     role, member = change.assignment.entitlement.role, change.assignment.principal.id
     if change.until is None or not conditions.conditionable(role):
         return Row(role, member)
     return Row(
         role,
         member,
-        conditions.title(change.assignment),
+        conditions.title(change.assignment, marking),
         conditions.description(change.until, change.grants),
         conditions.expression(change.until),
     )
