@@ -135,13 +135,12 @@ def test_only_the_systems_and_scopes_of_that_person_are_asked(hall: Hosted) -> N
     hall.request("bob", {B: grant(BOB, DEV, WRITE)}, "carol")
     hall.converge()
     hall.sandbox.faults.clear()
-    before = len(hall.sandbox.calls("bitbucket")), len(hall.sandbox.calls("gcp"))
     asked(hall, ALICE)
-    calls = [call.call for call in hall.sandbox.calls("gcp")[before[1] :]]
-    assert len(hall.sandbox.calls("bitbucket")) == before[0]
-    assert len(calls) <= 3, calls
-    assert hall.run("status").code == 0
-    assert len(hall.sandbox.calls("gcp")) - before[1] - len(calls) > len(calls)
+    assert hall.sandbox.calls("bitbucket") == ()
+    calls = [call.call for call in hall.sandbox.calls("gcp")]
+    # Of her one project: for her own rows, and for other ways. What is above it is not a project.
+    assert calls.count("RPC Projects/GetIamPolicy") == 2, calls
+    assert len(calls) <= 10, calls
 
 
 def test_a_system_that_cannot_be_read_leaves_the_answer_open(settled: Hosted) -> None:
