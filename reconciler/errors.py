@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from reconciler.model.position import Position
+from reconciler.unsaid import unsaid
 
 
 class ReconcilerError(Exception):
@@ -34,28 +34,18 @@ class ItemError(InputError):
         self.fix = fix
 
 
-# What an `Authorization` header carries, and the sign-in in an address. A bare scheme is a word: what
-# follows it must have a digit or a sign that no word has, or be longer than words are.
-_CARRIED = re.compile(
-    r"""\b((?:bearer|basic|splunk|negotiate)["']?[\s:=]+["']?)"""
-    r"""(?:(?=[^\s"',;<>]*[0-9+/=])[^\s"',;<>]{6,}|[^\s"',;<>]{24,})""",
-    re.IGNORECASE,
-)
-_SIGNED_IN = re.compile(r"(?<=://)[^\s/?#@]+@")
-
-
 class ProviderError(ReconcilerError):
     """A system said no, or did not answer. One system's failure never stops another.
 
     What it said goes into reports, comments and the ledger, and a proxy on the way may say our own
-    headers back: credentials are taken out.
+    headers back, bare ones too: credentials are taken out, by looks and by value (`unsaid`).
     """
 
     def __init__(self, system: str, action: str, cause: object) -> None:
         self.system = system
-        self.action = action
-        self.cause = _SIGNED_IN.sub("***@", _CARRIED.sub(r"\1***", str(cause)))
-        super().__init__(f"{system}: cannot {action}: {self.cause}")
+        self.action = unsaid(action)
+        self.cause = unsaid(str(cause))
+        super().__init__(f"{system}: cannot {self.action}: {self.cause}")
 
 
 class NotFound(ProviderError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
+from reconciler import unsaid
+
 # Two cores and many neighbours: a slow example is no failure.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
@@ -16,3 +18,4 @@ def _no_real_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("NO_GCE_CHECK", "true")
+    unsaid.forget()

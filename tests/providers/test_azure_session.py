@@ -157,8 +157,8 @@ def test_a_client_secret_in_the_environment_will_do(
 
 def test_no_credential_looks_beyond_the_environment(azure: tuple[Azure, Faults]) -> None:
     system, _ = azure
-    chain = session.Session("azure", system.settings, no_pace).credential
-    names = [type(c).__name__ for c in chain.credentials]  # type: ignore[attr-defined]
+    chain = session.Session("azure", system.settings, no_pace).credential.source
+    names = [type(c).__name__ for c in chain.credentials]
     assert names == ["WorkloadIdentityCredential", "AzureCliCredential"]
 
 

@@ -29,6 +29,7 @@ from botocore.session import Session
 from reconciler.errors import ProviderError
 from reconciler.providers.aws.settings import Patience, Settings
 from reconciler.providers.base import Pace
+from reconciler.unsaid import hide
 
 _CONFIG = Config(
     connect_timeout=10,
@@ -166,7 +167,9 @@ class Clients:
                 self._made[service, account] = client
             return self._made[service, account]
 
-    def _wait_for_turn(self, **_: Any) -> None:
+    def _wait_for_turn(self, request: Any, **_: Any) -> None:
+        # A request whose signature is wrong is said back by AWS, with its headers.
+        hide(_text(request.headers.get("X-Amz-Security-Token", "")))
         self._pace()
 
     def _assumed(self, account: str) -> boto3.Session:
@@ -176,6 +179,8 @@ class Clients:
         def refresh() -> dict[str, str]:
             answer = sts.assume_role(RoleArn=arn, RoleSessionName="access-reconciler")
             given = member(answer, "Credentials")
+            hide(member(given, "SecretAccessKey"))
+            hide(member(given, "SessionToken"))
             return {
                 "access_key": given["AccessKeyId"],
                 "secret_key": given["SecretAccessKey"],
@@ -186,6 +191,10 @@ class Clients:
         core = _core()
         core._credentials = DeferredRefreshableCredentials(refresh, "assume-role")
         return boto3.Session(botocore_session=core, region_name=self._settings.region)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 @cache

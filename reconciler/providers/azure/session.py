@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from azure.core import PipelineClient
-from azure.core.credentials import TokenCredential
+from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
@@ -42,6 +43,7 @@ from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient a
 from reconciler.errors import NotFound, ProviderError
 from reconciler.providers.azure.settings import Settings
 from reconciler.providers.base import Pace
+from reconciler.unsaid import hide, unsaid
 
 Found = TypeVar("Found")
 
@@ -185,19 +187,33 @@ def _whole_page(rows: list[Found] | None) -> list[Found]:
     return rows
 
 
-def _credential(settings: Settings, verify: str | bool) -> TokenCredential:
+def _credential(settings: Settings, verify: str | bool) -> Overheard:
     login: dict[str, Any] = {"connection_verify": verify, **_TIMEOUTS}
     if settings.authority:
         login |= {"authority": settings.authority, "disable_instance_discovery": True}
     # It logs each failure, twice and at length, besides raising it: that is said once, by us.
     logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
+    hide(os.environ.get("AZURE_CLIENT_SECRET", ""))
     chain: list[TokenCredential] = []
     try:
         chain.append(WorkloadIdentityCredential(tenant_id=settings.tenant, **login))
     except ValueError:  # no federated token in the environment
         chain.append(EnvironmentCredential(**login))
     chain.append(AzureCliCredential(tenant_id=settings.tenant, process_timeout=30))
-    return ChainedTokenCredential(*chain)
+    return Overheard(ChainedTokenCredential(*chain))
+
+
+class Overheard:
+    """A TokenCredential whose tokens are hidden before they are used: whoever gets one may say it
+    back."""
+
+    def __init__(self, source: ChainedTokenCredential) -> None:
+        self.source = source
+
+    def get_token(self, *scopes: str, **kwargs: Any) -> AccessToken:
+        found = self.source.get_token(*scopes, **kwargs)
+        hide(found.token)
+        return found
 
 
 def code(error: AzureError) -> str:
@@ -231,4 +247,4 @@ def _worded(error: Exception) -> str:
         # The chain ends with the first credential that is there and fails: only that one tells.
         first, *attempts = text.split("\n\t")
         text = ": ".join(part.partition("\n")[0].rstrip(".") for part in (first, *attempts[-1:]))
-    return "; ".join(text.split("\n"))[:500]
+    return unsaid("; ".join(text.split("\n")))[:500]  # half a secret is none that we know

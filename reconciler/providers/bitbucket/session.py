@@ -13,6 +13,7 @@ from urllib3.util import Retry
 
 from reconciler.providers.base import Pace
 from reconciler.providers.bitbucket.settings import Patience
+from reconciler.unsaid import hide_header
 
 # All of these may be sent twice: PUT and DELETE of a permission have the same effect again.
 _METHODS = ("GET", "PUT", "DELETE")
@@ -73,11 +74,14 @@ class _PacedAdapter(HTTPAdapter):
             ),
         )
 
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        hide_header(request.headers.get("Authorization"))
         self._pace()
         if self._ca:  # said last: REQUESTS_CA_BUNDLE wins over a session, and so do some SDKs
             kwargs["verify"] = self._ca
-        return super().send(*args, **kwargs)
+        return super().send(request, *args, **kwargs)
 
 
 def open_session(pace: Pace, ca: str, patience: Patience) -> requests.Session:

@@ -30,6 +30,7 @@ from reconciler.errors import ProviderError
 from reconciler.providers.base import Pace
 from reconciler.providers.gcp.names import kind_of
 from reconciler.providers.gcp.policy import Unwhole, whole
+from reconciler.unsaid import hide
 
 Answer = TypeVar("Answer")
 
@@ -145,7 +146,10 @@ class Policies:
             stop=_enough(self._patience),
             reraise=True,
         )
-        return retrying(step)
+        try:
+            return retrying(step)
+        finally:  # before the failure is worded, which may say back what it was asked with
+            hide(str(getattr(self._credentials, "token", None) or ""))
 
     def acts_as(self) -> str:
         """The e-mail address of the service account whose credentials we hold, "" if unknown: a
