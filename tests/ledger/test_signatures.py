@@ -133,6 +133,14 @@ def test_a_signature_of_another_shape_is_no_entry(value: object) -> None:
         OURS.line.replace("AAAAC3NzaC1lZDI1NTE5", "AAAAC3NzaC1lZDI1NTE6"),
         OURS.private,
     ],
+    ids=[
+        "nothing",
+        "rsa",
+        "no-space",
+        "cut-short",
+        "another-sort",
+        "private",
+    ],  # keys are made anew
 )
 def test_what_is_no_public_key_is_told(text: str) -> None:
     with pytest.raises(ValueError, match=r"write the line of the file `ledger-key\.pub`"):
