@@ -16,6 +16,7 @@ from reconciler.cli.session import FAILED, TRUST, UNAPPROVED
 from reconciler.errors import InputError
 from reconciler.forge.base import ForgeError
 from reconciler.model import Draft, Finding, ForgeKind, ForgeSettings, Version
+from reconciler.model.ledger_settings import LedgerStore
 from reconciler.policy import soundness
 from reconciler.render import policies, policies_json
 from reconciler.repository import Loaded, cache, codeowners, load
@@ -25,6 +26,7 @@ from reconciler.repository.git import at
 from reconciler.repository.paths import Kind
 
 Content = TypeVar("Content")
+_UNASKED = "see that the address, the token and its permissions are right, and run it again"
 UNSOUND = UNAPPROVED  # what is not set up so can be passed by without approval
 
 
@@ -67,6 +69,7 @@ def _findings(
     yield _files(loaded)
     yield from soundness.findings(_standing(loaded), now)
     yield _forge(settings)
+    yield from _ledger(loaded, settings)
     if settings.kind is not ForgeKind.NONE:
         yield _trust(loaded)
         yield _owners(repo, loaded, settings)
@@ -160,9 +163,20 @@ def _owners(repo: Path, loaded: Loaded, settings: ForgeSettings) -> Finding:
     return Finding(name, True, f"{place} names owners of all that decides over grants")
 
 
+def _ledger(loaded: Loaded, settings: ForgeSettings) -> Iterator[Finding]:
+    """On a branch, whoever may push branches may push it, unless the forge forbids it."""
+    kept = loaded.configuration.ledger if loaded.configuration else None
+    if kept is None or kept.store is not LedgerStore.BRANCH or settings.kind is ForgeKind.NONE:
+        return
+    try:
+        reader = forges.reader(settings, os.environ)
+        yield from reader.ledger_protection(kept.branch, bool(kept.signed_by))
+    except ForgeError as e:
+        yield Finding("protection of the ledger's branch", None, str(e), _UNASKED)
+
+
 def _protection(settings: ForgeSettings) -> Iterator[Finding]:
     try:
         yield from forges.reader(settings, os.environ).protection()
     except ForgeError as e:
-        fix = "see that the address, the token and its permissions are right, and run it again"
-        yield Finding("protection on the forge", None, str(e), fix)
+        yield Finding("protection on the forge", None, str(e), _UNASKED)

@@ -78,6 +78,10 @@ class ForgeReader(Protocol):
         """How the main line is protected, against what docs/approvals.md asks for."""
         ...
 
+    def ledger_protection(self, branch: str, signed: bool) -> tuple[Finding, ...]:
+        """How the branch that keeps the ledger is. `signed`: only what a key vouches for counts."""
+        ...
+
 
 class ForgeWriter(Protocol):
     def comment(self, number: int, text: str, mark: str) -> None:

@@ -67,6 +67,9 @@ class _Trial:
     def protection(self) -> tuple[Finding, ...]:
         return self.answers.reader(self.settings).protection()
 
+    def ledger_protection(self, branch: str, signed: bool) -> tuple[Finding, ...]:
+        return self.answers.reader(self.settings).ledger_protection(branch, signed)
+
 
 class NotThisOne(InputError):
     """The pull request is not what was to be judged, so that nothing can be said of it."""

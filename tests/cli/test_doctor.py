@@ -150,3 +150,35 @@ def test_without_a_token_it_says_which_variable_to_set(desk: Desk) -> None:
     done = doctor(desk, RECONCILER_TRUST=trust, GITHUB_TOKEN="")
     assert done.code == 1
     assert "GITHUB_TOKEN" in of(done, "protection on the forge")["what"]
+
+
+def test_a_ledger_on_a_branch_that_is_open_is_told(desk: Desk) -> None:
+    kept = "ledger: {store: branch, branch: access-ledger}\n"
+    trust = sound(desk, **{CONFIGURATION: desk.town.configuration() + kept})
+    done = doctor(desk, RECONCILER_TRUST=trust)
+    assert done.code == 4
+    assert {name.partition(":")[0] for name in wrong(done)} == {"the ledger's branch"}
+    assert "can forge" in of(done, "the ledger's branch: who is believed")["what"]
+    assert "access-ledger" in of(done, "the ledger's branch: no deletion")["what"]
+
+
+def test_a_ledger_elsewhere_has_no_branch_to_look_at(desk: Desk) -> None:
+    trust = sound(desk, **{CONFIGURATION: desk.town.configuration() + "ledger: {store: folder}\n"})
+    assert wrong(doctor(desk, RECONCILER_TRUST=trust)) == set()
+
+
+def test_a_signed_ledger_is_believed_whoever_may_push_it(desk: Desk) -> None:
+    signer = "ssh-ed25519 " + "AAAAC3NzaC1lZDI1NTE5" + "AAAAI" + "A" * 43
+    kept = f"ledger:\n  store: branch\n  signed_by: ['{signer}']\n"
+    trust = sound(desk, **{CONFIGURATION: desk.town.configuration() + kept})
+    found = wrong(doctor(desk, RECONCILER_TRUST=trust))
+    assert found == {f"the ledger's branch: no {what}" for what in ("deletion", "rewriting")}
+
+
+def test_a_forge_that_does_not_answer_leaves_the_ledgers_branch_unknown(desk: Desk) -> None:
+    kept = "ledger: {store: branch}\n"
+    trust = sound(desk, **{CONFIGURATION: desk.town.configuration() + kept})
+    desk.town.down()
+    done = doctor(desk, RECONCILER_TRUST=trust)
+    assert done.code == 1
+    assert wrong(done) == {"protection on the forge", "protection of the ledger's branch"}

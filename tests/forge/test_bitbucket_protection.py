@@ -192,3 +192,44 @@ def test_findings_sort_and_read_well(on_cloud: World) -> None:
         "a pull request can be merged with no approval",
         "Repository settings, Branch restrictions, main: set a minimum of 1 approval",
     )
+
+
+def ledger(world: World, signed: bool = False) -> list[bool | None]:
+    """Deletion, rewriting, who is believed."""
+    found = world.reader.ledger_protection("access-ledger", signed)
+    assert all(one.fix for one in found if one.right is not True)
+    return [one.right for one in found]
+
+
+def test_the_ledgers_branch_has_restrictions_of_its_own(on_cloud: World) -> None:
+    restrict(on_cloud, every("main"))
+    assert ledger(on_cloud) == [False, False, False]
+    restrict(on_cloud, [rule("delete", "access-*")])
+    assert ledger(on_cloud) == [True, False, False]
+    restrict(on_cloud, [rule("delete", "*"), rule("force", "access-ledger")])
+    assert ledger(on_cloud) == [True, True, False]
+    assert ledger(on_cloud, signed=True) == [True, True, True]
+    restrict(on_cloud, [rule("push", "access-ledger")])
+    assert ledger(on_cloud) == [False, False, True]
+
+
+def test_the_ledgers_branch_has_permissions_of_its_own(on_dc: World) -> None:
+    here = {"kind": "BRANCH", "id": "refs/heads/access-ledger"}
+    restrict(on_dc, [permission(type) for type in (*TYPES, "read-only")])
+    assert ledger(on_dc) == [False, False, False]
+    restrict(on_dc, [permission("no-deletes", **here), permission("read-only", **here)])
+    assert ledger(on_dc) == [True, False, True]
+    restrict(on_dc, [permission("fast-forward-only", **here)])
+    assert ledger(on_dc) == [False, True, False]
+    exempt = permission("no-deletes", **here, users=[{"name": "bob"}])
+    restrict(on_dc, [exempt])
+    assert ledger(on_dc, signed=True) == [False, False, True]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_of_the_ledgers_branch_too_what_may_not_be_asked_is_not_known(
+    on_cloud: World, on_dc: World, status: int
+) -> None:
+    for world in (on_cloud, on_dc):
+        world.fail("GET *restrictions*", status=status)
+        assert ledger(world) == [None, None, None]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from reconciler.forge import ledger_branch
 from reconciler.forge.base import Finding
 from reconciler.forge.bitbucket.pages import rows
 from reconciler.forge.bitbucket.rest import Rest
@@ -40,6 +41,9 @@ _CHECKS = (  # name, kind, what its lack allows, the setting
 )
 
 
+ASK = "let the token's account be an admin of the repository while `doctor` runs"
+
+
 def findings(rest: Rest, path: str, settings: ForgeSettings) -> tuple[Finding, ...]:
     action = "read the branch restrictions"
     try:
@@ -57,8 +61,23 @@ def silent(names: Iterable[str], refused: Refused) -> tuple[Finding, ...]:
     if refused.status not in (401, 403, 404):
         raise refused
     what = f"Bitbucket does not say: {refused.cause}"
-    fix = "let the token's account be an admin of the repository while `doctor` runs"
-    return tuple(Finding(name, None, what, fix) for name in names)
+    return tuple(Finding(name, None, what, ASK) for name in names)
+
+
+def of_ledger(rest: Rest, path: str, branch: str, signed: bool) -> tuple[Finding, ...]:
+    """A list of who may write (`push`) has no place for a pipeline: signing is what remains."""
+    action = "read the branch restrictions"
+    try:
+        every = rows(rest, action, f"{path}/branch-restrictions")
+        with shaped(action):
+            ours = _matching(rest, path, every, branch)
+        kept = ledger_branch.Kept("delete" in ours, "force" in ours, "push" in ours)
+    except Refused as e:
+        silent((), e)
+        kept = ledger_branch.Kept()
+    forbid = f"{_WHERE}, {branch}: do not allow"
+    fixes = ledger_branch.Fixes(f"{forbid} deleting it", f"{forbid} rewriting its history", ASK)
+    return ledger_branch.findings(branch, kept, signed, fixes)
 
 
 def _matching(rest: Rest, path: str, every: Iterable[Row], branch: str) -> dict[str, list[Row]]:

@@ -16,7 +16,7 @@ from reconciler.forge.bitbucket import answers
 from reconciler.forge.bitbucket.answers import Row
 from reconciler.forge.bitbucket.history import distinct, gathered, pushers, reviews
 from reconciler.forge.bitbucket.pages import rows
-from reconciler.forge.bitbucket.protection import findings
+from reconciler.forge.bitbucket.protection import findings, of_ledger
 from reconciler.forge.bitbucket.rest import Rest
 from reconciler.forge.session import Refused, shaped
 from reconciler.model import Content, Evidence, ForgeSettings, PullRequest, Review
@@ -61,6 +61,9 @@ class Reader:
 
     def protection(self) -> tuple[Finding, ...]:
         return findings(self._rest, self._path, self._settings)
+
+    def ledger_protection(self, branch: str, signed: bool) -> tuple[Finding, ...]:
+        return of_ledger(self._rest, self._path, branch, signed)
 
     def _evidence(self, commit: str, paths: tuple[str, ...]) -> Evidence:
         """The app's links tell of every pull request in which a commit was reviewed, in any version

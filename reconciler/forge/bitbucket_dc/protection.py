@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
+from reconciler.forge import ledger_branch
 from reconciler.forge.base import Finding
-from reconciler.forge.bitbucket.protection import signatures, silent
+from reconciler.forge.bitbucket.protection import ASK, signatures, silent
 from reconciler.forge.bitbucket.rest import Rest
 from reconciler.forge.bitbucket_dc.pages import base, rows
 from reconciler.forge.session import Refused, shaped
@@ -59,6 +60,28 @@ def _permissions(rest: Rest, settings: ForgeSettings) -> Iterator[Finding]:
     except Refused as e:
         found = [*silent((name for name, *_ in _TYPES), e)]
     yield from found
+
+
+def of_ledger(
+    rest: Rest, settings: ForgeSettings, branch: str, signed: bool
+) -> tuple[Finding, ...]:
+    """`read-only` is "Prevent all changes", but for those exempt: documentation of branch
+    permissions. A rule with exemptions against deleting or rewriting is none for the exempt."""
+    action = "read the branch permissions"
+    try:
+        with shaped(action):
+            path = f"{base(settings, 'branch-permissions/2.0')}/restrictions"
+            every = rows(rest, action, path)
+            ours = [row for row in every if _matches(row["matcher"], branch)]
+            firm = {row["type"] for row in ours if not _exempt(row)}
+        restricted = any(row["type"] == "read-only" for row in ours)
+        kept = ledger_branch.Kept("no-deletes" in firm, "fast-forward-only" in firm, restricted)
+    except Refused as e:
+        silent((), e)
+        kept = ledger_branch.Kept()
+    setting = {type: f"{_WHERE}, {branch}: {how}" for _, type, _, how in _TYPES}
+    fixes = ledger_branch.Fixes(setting["no-deletes"], setting["fast-forward-only"], ASK)
+    return ledger_branch.findings(branch, kept, signed, fixes)
 
 
 def _restriction(

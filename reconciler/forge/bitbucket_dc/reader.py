@@ -16,7 +16,7 @@ from reconciler.forge.bitbucket.rest import Rest
 from reconciler.forge.bitbucket_dc import answers
 from reconciler.forge.bitbucket_dc.answers import Row
 from reconciler.forge.bitbucket_dc.pages import base, rows
-from reconciler.forge.bitbucket_dc.protection import findings
+from reconciler.forge.bitbucket_dc.protection import findings, of_ledger
 from reconciler.forge.session import Refused, shaped
 from reconciler.model import Content, Evidence, ForgeSettings, PullRequest, Review
 
@@ -58,6 +58,9 @@ class Reader:
 
     def protection(self) -> tuple[Finding, ...]:
         return findings(self._rest, self._settings)
+
+    def ledger_protection(self, branch: str, signed: bool) -> tuple[Finding, ...]:
+        return of_ledger(self._rest, self._settings, branch, signed)
 
     def _evidence(self, commit: str, paths: tuple[str, ...]) -> Evidence:
         """The list has every pull request that contains the commit, merged or not. That it came in

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from reconciler.forge import ledger_branch
 from reconciler.forge.base import Finding
 from reconciler.forge.github.calls import Calls
 from reconciler.forge.session import Refused, shaped
@@ -15,7 +16,7 @@ from reconciler.model import ForgeSettings
 
 Node = dict[str, Any]
 
-_NOT_PROTECTED = "Branch not protected"
+_NOT_PROTECTED = ("Branch not protected", "Branch not found")  # a rule can be there before it
 _ASK = "let the token read the repository's administration settings, or look there yourself"
 
 
@@ -66,6 +67,22 @@ def findings(calls: Calls, settings: ForgeSettings) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def of_ledger(calls: Calls, branch: str, signed: bool) -> tuple[Finding, ...]:
+    """`update` is "Restrict updates", `restrictions` the older "Restrict who can push": REST
+    documentation, "Get rules for a branch" and "Get branch protection".
+
+    Raises ForgeError only where GitHub does not answer at all."""
+    with shaped(f"read the protection of {branch}"):
+        seen = _Seen(*_rules(calls, branch), classic=_classic(calls, branch))
+        rewriting, deletion = (finding.right for finding in _pushes(seen))
+        restricted = seen.either(bool(seen.rule("update")), lambda c: bool(c.get("restrictions")))
+    kept = ledger_branch.Kept(deletion, rewriting, restricted)
+    rule = f"in a ruleset for {branch}, switch on"
+    deletion_fix, rewriting_fix = f'{rule} "Restrict deletions"', f'{rule} "Block force pushes"'
+    fixes = ledger_branch.Fixes(deletion_fix, rewriting_fix, _ASK)
+    return ledger_branch.findings(branch, kept, signed, fixes)
+
+
 def _rules(calls: Calls, branch: str) -> tuple[tuple[Node, ...], tuple[_Bypass, ...]]:
     action = f"read the rules of {branch}"
     pages = calls.pages(action, f"/rules/branches/{quote(branch, safe='')}")
@@ -93,7 +110,7 @@ def _classic(calls: Calls, branch: str) -> Node | None:
     try:
         found = calls.get(action, f"/branches/{quote(branch, safe='')}/protection")
     except Refused as e:
-        if e.status == 404 and _NOT_PROTECTED in e.cause:
+        if e.status == 404 and any(text in e.cause for text in _NOT_PROTECTED):
             return {}
         if e.status in (403, 404):
             return None

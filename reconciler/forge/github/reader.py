@@ -119,6 +119,9 @@ class GithubReader:
     def protection(self) -> tuple[Finding, ...]:
         return protection.findings(self._calls, self._settings)
 
+    def ledger_protection(self, branch: str, signed: bool) -> tuple[Finding, ...]:
+        return protection.of_ledger(self._calls, branch, signed)
+
 
 def pull_by_number(calls: Calls, number: int) -> PullRequest:
     """Without contents, and without asking who pushed."""

@@ -190,7 +190,7 @@ class LocalGithub(Hub):
 
     def _protection(self, request: Request, login: str, branch: str) -> Response:
         self._administered()
-        if self.settings.protection is None:
+        if self.settings.protection is None or branch != MAIN:
             raise Refusal(404, "Branch not protected")
         return as_json(self.settings.protection)
 
@@ -203,7 +203,7 @@ class LocalGithub(Hub):
                 "ruleset_id": ruleset["id"],
             }
             for ruleset in self.settings.rulesets
-            if ruleset["enforcement"] == "active"
+            if ruleset["enforcement"] == "active" and _meant(ruleset, branch)
             for rule in ruleset["rules"]
         ]
         return self._page(request, rows)
@@ -271,6 +271,13 @@ class LocalGithub(Hub):
 def _rules() -> Iterable[Rule]:
     for endpoint, (path, methods) in _PATHS.items():
         yield Rule(path, endpoint=endpoint, methods=methods, strict_slashes=True)
+
+
+def _meant(ruleset: Mapping[str, Any], branch: str) -> bool:
+    """One without conditions is for every branch. Of GitHub's patterns only whole names."""
+    every = {"~ALL", f"refs/heads/{branch}", *(("~DEFAULT_BRANCH",) if branch == MAIN else ())}
+    names = ruleset.get("conditions", {}).get("ref_name", {})
+    return bool(every & set(names.get("include", every)) - set(names.get("exclude", ())))
 
 
 def _sent(request: Request) -> Sent:
