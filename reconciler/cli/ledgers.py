@@ -17,7 +17,7 @@ from reconciler.ledger import open_anchor, open_store
 from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.index import Index, file_in
 from reconciler.ledger.ledger import Ledger
-from reconciler.ledger.memory import Recall, recall
+from reconciler.ledger.memory import Recall, note, recall
 from reconciler.ledger.query_held import Holding
 from reconciler.ledger.signing import KEY, Keys
 from reconciler.model import Event
@@ -54,24 +54,30 @@ def run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def append(events: Sequence[Event], ledger: Ledger, loaded: Loaded, root: Path) -> bool:
+def append(events: Sequence[Event], recall: Recall, loaded: Loaded, root: Path) -> bool:
     """Whether they are in the ledger now, for good; why not is told on stderr."""
+    assert recall.ledger is not None  # nothing is written where none is kept
     try:
-        if entries := ledger.append(events):
-            _anchored(Anchor(entries[-1].number, entries[-1].hash), loaded, root)
+        if entries := recall.ledger.append(events):
+            head = Anchor(entries[-1].number, entries[-1].hash)
+            note(head, recall.ledger, forges.memory(root, os.environ))
+            _anchored(head, loaded, root, recall.told)
     except LedgerError as e:
         click.echo(f"the ledger was not written: {printable(str(e))}", err=True)
         return False
     return True
 
 
-def _anchored(head: Anchor, loaded: Loaded, root: Path) -> None:
+def _anchored(head: Anchor, loaded: Loaded, root: Path, told: int) -> None:
     settings = loaded.configuration.ledger if loaded.configuration else None
     anchors = open_anchor(settings, root) if settings else None
     known = anchors.read() if anchors else None
-    # One that is ahead tells of entries that are lost: a person must look before it moves.
-    if anchors is not None and (known is None or known.number < head.number):
+    if anchors is None:
+        return
+    if known is None or known.number < head.number:
         anchors.write(head)
+    elif known.number <= told:  # else nobody would see that the ledger lost its end once more
+        anchors.begin_anew(head)
 
 
 @contextmanager

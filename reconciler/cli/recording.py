@@ -83,8 +83,7 @@ class Recording:
             yield vanished(of, back, at, self.run)
 
     def _write(self) -> None:
-        ledger, events = self._recall.ledger, self._waiting
-        self._waiting = []
-        if ledger is None or self._recall.error or self.failed:
+        events, self._waiting = self._waiting, []
+        if self._recall.ledger is None or self._recall.error or self.failed:
             return
-        self.failed = not append(events, ledger, self.session.loaded, self.root)
+        self.failed = not append(events, self._recall, self.session.loaded, self.root)

@@ -107,8 +107,7 @@ def _record(
         what = "who was told of break-glass access is not in the ledger"
         click.echo(f"{what}: {printable(why)}", err=True)
         return False
-    assert recall.ledger is not None
-    return ledgers.append(recall.digest.news(events), recall.ledger, loaded, root)
+    return ledgers.append(recall.digest.news(events), recall, loaded, root)
 
 
 def _untold(why: str) -> None:

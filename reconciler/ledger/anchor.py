@@ -35,6 +35,10 @@ class AnchorStore(Protocol):
         """Durable when it returns. One that is not newer than what is there is refused."""
         ...
 
+    def begin_anew(self, anchor: Anchor) -> None:
+        """Of a ledger that lost the entry that is anchored, and says so itself."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FileAnchor:
@@ -54,6 +58,9 @@ class FileAnchor:
 
     def write(self, anchor: Anchor) -> None:
         _forward(self.read(), anchor, self.where)
+        self.begin_anew(anchor)
+
+    def begin_anew(self, anchor: Anchor) -> None:
         folder = self.path.parent
         try:
             handle, name = tempfile.mkstemp(prefix=".new-", dir=folder)
@@ -116,6 +123,9 @@ class TagAnchor:
             raise LedgerError(f"cannot sign the tag {tag}: {refusal}; {fix}")
         if git.has_remote():
             git.ask("push", "--quiet", "--no-verify", REMOTE, f"{_TAGS}{anchor.number}")
+
+    def begin_anew(self, anchor: Anchor) -> None:
+        """Nothing: a tag is for ever, and tells of the loss until the ledger has outgrown it."""
 
 
 def _forward(was: Anchor | None, anchor: Anchor, where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -12,24 +12,30 @@ from reconciler.ledger.base import Anchor, LedgerError, Unbelieved
 from reconciler.ledger.digest import Digest, digest, restored
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.signing import Keys
+from reconciler.model import Entry
 from reconciler.model.ledger_settings import LedgerSettings
 
-_KEY = "digest"
-_MANY = 500  # new entries from which on it is worth keeping what was gathered
+_KEY, _HEAD = "digest", "head"
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
     """`ledger` is None where none is set up. `error` says why it could not be read, or is not
-    believed: then no more is remembered than an earlier run kept, or than a signature vouches for, as
-    of a ledger that lost its end, and nothing is to be written. `lost` says that entries that were there are gone, of which `entry` is the last: then
-    what was given need not be remembered, as in a new ledger."""
+    believed: then no more is remembered than an earlier run kept, or than a signature vouches for,
+    as of a ledger that lost its end, and nothing is to be written. `lost` says that entries that
+    were there are gone, of which `entry` is the last: then what was given need not be remembered,
+    as in a new ledger."""
 
     ledger: Ledger | None = None
     digest: Digest = field(default_factory=Digest)
     error: str = ""
     lost: str = ""
     entry: int = 0
+
+    @property
+    def told(self) -> int:
+        """The last entry that is gone, as far as the ledger says so, or is about to."""
+        return max(self.entry, self.digest.told_lost)
 
 
 class Cache(Protocol):
@@ -48,19 +54,67 @@ def recall(settings: LedgerSettings | None, root: Path, cache: Cache, key: str =
     try:
         ledger = Ledger(open_store(settings, root), Keys(settings.signed_by, key))
         anchor = _anchor(settings, root)  # first: another run may write, and move it, meanwhile
-        found, worth = _gathered(ledger, cache)
-        if anchor is None or anchor.number <= found.told_lost:
-            _keep(worth, found, ledger, cache)
-            return Recall(ledger, found)  # told once: the ledger that begins anew says so itself
-        if anchor.number <= found.number:
+        watch = _Watch(_seen(ledger, cache))
+        found, news = _gathered(ledger, cache, watch)
+        if anchor is not None and found.told_lost < anchor.number <= found.number:
             _hold(anchor, ledger, found)
-            _keep(worth, found, ledger, cache)
-            return Recall(ledger, found)
-        lost = f"entry {anchor.number} was there once, and the newest now is {found.number}"
-        return Recall(ledger, replace(found, began=None), lost=lost, entry=anchor.number)
+        entry, lost = _lost(anchor, watch, found)
+        if lost:
+            return Recall(ledger, replace(found, began=None), lost=lost, entry=entry)
+        if news:
+            head = Anchor(found.number, found.hash)
+            cache.write(f"ledger:{ledger.where}", {_KEY: found.kept(), _HEAD: _said(head)})
+        return Recall(ledger, found)
     except LedgerError as e:
         known = _known(ledger, cache, isinstance(e, Unbelieved)) if ledger else Digest()
         return Recall(ledger, replace(known, began=None), error=str(e))
+
+
+def note(head: Anchor, ledger: Ledger, cache: Cache) -> None:
+    """That this machine has read or written the entry: where no anchor is kept, or none was moved
+    so far, a ledger without it has lost its end."""
+    cache.write(f"ledger:{ledger.where}", {_HEAD: _said(head)})
+
+
+def _said(head: Anchor) -> str:
+    return f"{head.number} {head.hash}"
+
+
+def _seen(ledger: Ledger, cache: Cache) -> Anchor | None:
+    text = cache.read(f"ledger:{ledger.where}", [_HEAD]).get(_HEAD, "")
+    number, _, digest = text.partition(" ")
+    return Anchor(int(number), digest) if number.isdecimal() and digest else None
+
+
+@dataclass
+class _Watch:
+    """Whether the entry that this machine knows is passed on the way, `other` if in its place there
+    is another one."""
+
+    seen: Anchor | None
+    other: bool = False
+
+    def over(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            if self.seen is not None and entry.number == self.seen.number:
+                self.other = entry.hash != self.seen.hash
+            yield entry
+
+
+def _lost(anchor: Anchor | None, watch: _Watch, found: Digest) -> tuple[int, str]:
+    """The last entry that is gone, and why that is said; "" for none. It is told once: the ledger
+    that goes on says so itself. An anchor that holds answers for all before it."""
+    if anchor is not None and anchor.number > max(found.number, found.told_lost):
+        what = f"entry {anchor.number} was there once, and the newest now is {found.number}"
+        return anchor.number, what
+    seen = watch.seen
+    if seen is None or seen.number <= max(found.told_lost, anchor.number if anchor else 0):
+        return 0, ""
+    if seen.number > found.number:
+        what = f"this machine knows entry {seen.number}, and the newest now is {found.number}"
+        return seen.number, what
+    what = f"entry {seen.number} is another one than this machine knows"
+    return (seen.number, what) if watch.other else (0, "")
 
 
 def _anchor(settings: LedgerSettings, root: Path) -> Anchor | None:
@@ -80,18 +134,18 @@ def _hold(anchor: Anchor, ledger: Ledger, found: Digest) -> None:
         raise LedgerError(f"{what}; {fix}")
 
 
-def _gathered(ledger: Ledger, cache: Cache) -> tuple[Digest, bool]:
-    """And whether it is worth keeping. What was gathered before is gone on from where its last
-    entry is in this very ledger."""
+def _gathered(ledger: Ledger, cache: Cache, watch: _Watch) -> tuple[Digest, bool]:
+    """And whether there is anything new in it. What was gathered before is gone on from where its
+    last entry is in this very ledger."""
     known = _kept(ledger, cache)
     if known is not None and known.number:
-        entries = ledger.entries(after=known.number - 1)
+        entries = watch.over(ledger.entries(after=known.number - 1))
         first = next(entries, None)
         if first is not None and (first.number, first.hash) == (known.number, known.hash):
             before = known.number
             found = digest(entries, known)
-            return found, found.number > before + _MANY
-    return digest(ledger.entries()), True
+            return found, found.number > before
+    return digest(watch.over(ledger.entries())), True
 
 
 def _known(ledger: Ledger, cache: Cache, read: bool) -> Digest:
@@ -111,8 +165,3 @@ def _known(ledger: Ledger, cache: Cache, read: bool) -> Digest:
 def _kept(ledger: Ledger, cache: Cache) -> Digest | None:
     text = cache.read(f"ledger:{ledger.where}", [_KEY]).get(_KEY, "")
     return restored(text) if text else None
-
-
-def _keep(worth: bool, found: Digest, ledger: Ledger, cache: Cache) -> None:
-    if worth:
-        cache.write(f"ledger:{ledger.where}", {_KEY: found.kept()})

@@ -24,7 +24,11 @@ from reconciler.sandbox.written import HEAD, written
 from reconciler.templates import Forge, Project, access_repository, editor_schemas
 
 _LOCAL = "127.0.0.1:"  # an address of ours has it
-_LEDGER = {"store": "branch", "branch": "access-ledger"}  # as `reconciler init` writes it
+_LEDGER = {  # as `reconciler init` writes it
+    "store": "branch",
+    "branch": "access-ledger",
+    "anchor": {"file": ".ledger-anchor.json"},
+}
 _FORGE = "forge"  # the key of reconciler.yaml, and of an account in directory/
 _AUTHOR = ("-c", "user.name=reconciler sandbox", "-c", "user.email=sandbox@example.com")
 # Nothing of the person's own git set-up may sign, hook or rename what is made here.

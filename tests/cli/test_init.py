@@ -48,7 +48,9 @@ def test_the_ledger_is_kept_on_a_branch_from_the_first_run_on(tmp_path: Path, fo
     """CI machines forget, and no secret has to be set up for it."""
     reconciler(tmp_path, "init", "new", "--forge", forge)
     said = yaml.safe_load((tmp_path / "new" / "reconciler.yaml").read_text())
+    anchor = said["ledger"].pop("anchor")["file"]
     assert said["ledger"] == {"store": "branch", "branch": "access-ledger"}
+    assert anchor in (tmp_path / "new" / ".gitignore").read_text().splitlines()
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

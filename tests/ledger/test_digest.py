@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.ledger import open_store
+from reconciler.ledger.base import Anchor
 from reconciler.ledger.digest import Digest, digest, restored
 from reconciler.ledger.ledger import Ledger
-from reconciler.ledger.memory import recall
+from reconciler.ledger.memory import note, recall
 from reconciler.model import EventKind
 from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
 from tests.ledger.build import added, assignment, entries, event, removed
@@ -91,7 +92,9 @@ def test_the_next_run_reads_only_what_came_since(
     assert asked == [first.digest.number - 1]
     assert second.digest.number == 4
     assert second.digest.remembered == digest(read(ledger)).remembered
-    assert cache.writes == 1  # one more entry is not worth writing it all again
+    assert cache.writes == 2  # while the ledger is not believed, this is what a run goes by
+    recall(settings(tmp_path / "ledger"), tmp_path, cache)
+    assert cache.writes == 2
 
 
 def test_another_ledger_in_the_same_place_is_read_from_its_beginning(
@@ -104,7 +107,43 @@ def test_another_ledger_in_the_same_place_is_read_from_its_beginning(
     other = Ledger(open_store(settings(tmp_path / "ledger"), tmp_path))
     other.append([added(0, assignment("erin")), added(1, assignment("frank")), added(2)])
     found = recall(settings(tmp_path / "ledger"), tmp_path, cache)
-    assert found.digest.remembered == digest(other.entries()).remembered
+    assert found.digest.remembered.of == digest(other.entries()).remembered.of
+    assert (found.entry, found.lost) == (3, "entry 3 is another one than this machine knows")
+
+
+def cut(folder: Path) -> None:
+    """The newest batch is gone."""
+    max(path for path in folder.rglob("*") if path.is_file()).unlink()
+
+
+def test_without_an_anchor_the_machine_itself_knows_what_it_has_read(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Else what the lost part gave would look as if it had been there before its grant."""
+    cache = Kept()
+    ledger.append([added(9, assignment("dave"))])
+    recall(settings(tmp_path / "ledger"), tmp_path, cache)
+    cut(tmp_path / "ledger")
+    found = recall(settings(tmp_path / "ledger"), tmp_path, cache)
+    assert (found.entry, found.lost) == (
+        4,
+        "this machine knows entry 4, and the newest now is 3",
+    )
+    assert found.digest.remembered.began is None
+
+
+def test_and_what_it_has_written(ledger: Ledger, tmp_path: Path) -> None:
+    cache = Kept()
+    recall(settings(tmp_path / "ledger"), tmp_path, cache)
+    [written] = ledger.append([added(9, assignment("dave"))])
+    note(Anchor(written.number, written.hash), ledger, cache)
+    cut(tmp_path / "ledger")
+    assert recall(settings(tmp_path / "ledger"), tmp_path, cache).entry == 4
+    ledger = Ledger(open_store(settings(tmp_path / "ledger"), tmp_path))
+    told = event(EventKind.LEDGER_LOST, 10, counts=(("lost", 4),))
+    ledger.append([told])  # the run that saw it says so
+    again = recall(settings(tmp_path / "ledger"), tmp_path, cache)
+    assert (again.lost, again.digest.remembered.began) == ("", told.at)
 
 
 def test_what_goes_on_is_told_once_a_day_and_a_decision_once() -> None:

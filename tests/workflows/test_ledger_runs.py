@@ -20,7 +20,8 @@ from .access import GRANT, HELD, Access
 from .remote import READS, WRITES, Remote, serving
 from .runner import WORKFLOWS, Run, load
 
-KEPT = "ledger: {store: branch, branch: access-ledger}\n"
+ANCHOR = ".ledger-anchor.json"
+KEPT = f"ledger: {{store: branch, branch: access-ledger, anchor: {{file: {ANCHOR}}}}}\n"
 SHIP = "Ship the ledger, also of a run that failed"
 
 
@@ -32,7 +33,8 @@ class Machines:
         self._access, self.remote, self._home = access, remote, home
         self.granted = WRITES
         self.secrets: dict[str, str] = {}
-        self.cached = False  # the cache keeps how far the ledger was shipped
+        self.cached = False  # the cache keeps how far the ledger was shipped, and its anchor
+        self._anchor = b""
         self._runs = 0
         shutil.rmtree(access.runner.temp / "shipped", ignore_errors=True)
 
@@ -56,6 +58,8 @@ class Machines:
         self.remote.clone(self.folder)
         if not self.cached:
             shutil.rmtree(self._access.runner.temp / "shipped", ignore_errors=True)
+        elif apply and self._anchor:
+            (self.folder / ANCHOR).write_bytes(self._anchor)
         env = {
             **self._access.runner.env,
             "GITHUB_SERVER_URL": self.remote.server,
@@ -63,7 +67,10 @@ class Machines:
         }
         runner = replace(self._access.runner, env=env, token=self.granted, secrets=self.secrets)
         inputs: dict[str, Any] = {"apply": apply, "environment": environment, "ship-to": ship_to}
-        return replace(self._access, runner=runner).run("reconcile.yml", **inputs)
+        done = replace(self._access, runner=runner).run("reconcile.yml", **inputs)
+        if apply:
+            self._anchor = (self.folder / ANCHOR).read_bytes()
+        return done
 
     def holds(self) -> bool:
         return self._access.holds(HELD)
@@ -213,6 +220,33 @@ def test_a_cache_that_forgot_has_all_of_it_sent_again_under_the_same_names(
     hashes = [e["hash"] for e in machines.ledger()]
     first = len(names) - len(hashes)
     assert names == hashes[:first] + hashes
+
+
+def test_a_branch_that_was_deleted_is_told_once_by_a_machine_that_knows_nothing(
+    machines: Machines,
+) -> None:
+    machines.cached = True
+    assert not machines.apply().failed
+    machines.remote.git("update-ref", "-d", "refs/heads/access-ledger")
+    told = machines.apply()
+    assert not told.failed, told.steps
+    assert "the ledger lost entries" in told.summary
+    assert [e["kind"] for e in machines.ledger()].count("ledger-lost") == 1
+    assert "the ledger lost entries" not in machines.apply().summary
+    assert machines.holds()
+
+
+def test_the_cache_keeps_the_anchor_around_apply_and_nothing_else() -> None:
+    (job,) = load(WORKFLOWS / "reconcile.yml")["jobs"].values()
+    names = [step["name"] for step in job["steps"]]
+    at = names.index("Apply")
+    found, apply, kept = job["steps"][at - 1 : at + 2]
+    assert found["uses"].startswith("actions/cache/restore@")
+    assert kept["uses"].startswith("actions/cache/save@")
+    assert found["with"]["path"] == kept["with"]["path"] == f"access/{ANCHOR}"
+    assert kept["with"]["key"] == found["with"]["key"]
+    assert kept["with"]["key"].startswith(found["with"]["restore-keys"] + "${{ github.run_id }}")
+    assert found["if"] == apply["if"] == "inputs.apply"
 
 
 def test_the_cache_keeps_what_the_step_writes_and_each_run_under_a_new_key() -> None:
