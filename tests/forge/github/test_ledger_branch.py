@@ -74,7 +74,7 @@ def test_what_may_not_be_asked_is_not_known(world: World) -> None:
 def test_the_older_protection_is_enough(world: World) -> None:
     """The local GitHub has one, for its main line: this is looked at as if the ledger were there."""
     address = "https://api.github.com/repos/acme/access/branches/main/protection/restrictions"
-    urls = {key: address for key in ("url", "users_url", "teams_url", "apps_url")}
+    urls = dict.fromkeys(("url", "users_url", "teams_url", "apps_url"), address)
     nobody: dict[str, Any] = {"users": [], "teams": [], "apps": []}
     closed: dict[str, Any] = {"restrictions": urls | nobody}
     for key in ("allow_force_pushes", "allow_deletions"):
