@@ -4,6 +4,7 @@ Applies nothing."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -123,7 +124,8 @@ class Kept:
 class Plan:
     """`changes` in the order to carry them out: removals first. `notices` are said first, and
     loudly. `unrecorded` is live, unmarked and ours by git's history, and not in the ledger yet.
-    `reported` are the systems whose changes are only shown."""
+    `reported` are the systems whose changes are only shown. `places` are (system, digest of where
+    it is and how it is set up)."""
 
     at: datetime
     changes: tuple[Change, ...] = ()
@@ -138,17 +140,38 @@ class Plan:
     notices: tuple[str, ...] = ()
     unrecorded: tuple[Declared, ...] = ()
     reported: frozenset[str] = frozenset()
+    places: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def to_record(self) -> tuple[Declared, ...]:
+        """What apply writes down as ours: where nothing was ever written, nothing is."""
+        return tuple(d for d in self.unrecorded if not self._shown(d.assignment))
 
     @property
     def hash(self) -> str:
-        """Of the changes, what is held and what is only shown, not of the moment: equal work has an
-        equal hash."""
-        rows = [[*_fields(c), "", self._shown(c)] for c in self.changes]
-        rows += [[*_fields(h.change), h.guard, self._shown(h.change)] for h in self.held]
-        return sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+        """Of all that apply does, not of the moment: equal work has an equal hash.
 
-    def _shown(self, change: Change) -> bool:
-        return change.assignment.entitlement.system in self.reported
+        The changes, what is held and what is only shown; what the ledger is told is ours or is
+        not, which decides who may take it away later; and where all this is done, since the same
+        addition elsewhere is another one.
+        """
+        rows = [[*_fields(c), "", self._shown(c.assignment)] for c in self.changes]
+        rows += [[*_fields(h.change), h.guard, self._shown(h.change.assignment)] for h in self.held]
+        ours = [[d.assignment.key, _instant(d.until), list(d.grants)] for d in self.to_record]
+        others = [[a.assignment.key, list(a.grants)] for a in self.already_held]
+        touched = {of.entitlement.system for of in self._touched()}
+        places = [place for place in self.places if place[0] in touched]
+        told = json.dumps([rows, ours, others, places], separators=(",", ":"))
+        return sha256(told.encode()).hexdigest()
+
+    def _touched(self) -> Iterator[Assignment]:
+        yield from (change.assignment for change in self.changes)
+        yield from (held.change.assignment for held in self.held)
+        yield from (ours.assignment for ours in self.to_record)
+        yield from (held.assignment for held in self.already_held)
+
+    def _shown(self, of: Assignment) -> bool:
+        return of.entitlement.system in self.reported
 
 
 def _fields(c: Change) -> list[object]:

@@ -11,6 +11,7 @@ from reconciler.model import (
     AlreadyHeld,
     Assignment,
     Change,
+    Declared,
     Entitlement,
     Foreign,
     Held,
@@ -40,6 +41,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "held": [_held(h) for h in plan.held],
         "foreign": [_foreign(f) for f in plan.foreign],
         "already_held": [_already_held(a) for a in plan.already_held],
+        "to_record": [_to_record(d) for d in plan.to_record],
         "unknown": [unknown(u) for u in plan.unknown],
         "warnings": [_warning(w) for w in plan.warnings],
         "unapproved": [_unapproved(u) for u in plan.unapproved],
@@ -130,6 +132,15 @@ def _already_held(held: AlreadyHeld) -> dict[str, Any]:
         "subject": held.subject or None,
         "grants": list(held.grants),
         "note": held.note,
+    }
+
+
+def _to_record(ours: Declared) -> dict[str, Any]:
+    return {
+        **assignment(ours.assignment),
+        "subject": ours.subject or None,
+        "until": instant(ours.until),
+        "grants": list(ours.grants),
     }
 
 

@@ -148,6 +148,7 @@ def counts(plan: Plan) -> str:
     kept = sum(k.count for k in plan.kept)
     parts = [", ".join(changes) or "nothing to change", f"{kept} as declared"]
     for count, word in (
+        (len(plan.to_record), "to write down as ours"),
         (len(plan.already_held), "already held"),
         (len(plan.held), "held back"),
         (len(plan.unapproved), "not approved"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.model import Action, Cause, Change, Foreign, Observed, Plan
+from reconciler.model import Action, AlreadyHeld, Cause, Change, Declared, Foreign, Observed, Plan
 from tests.build import (
     KINDS,
     MARKED,
@@ -280,6 +280,23 @@ def test_the_hash_of_a_change_cannot_be_had_by_another_name_of_its_file() -> Non
     end = row.until.isoformat() if row.until else ""
     alike = replace(said, grants=("a", row.handle, row.marker or "", end), live=None)
     assert Plan(NOW, (said,)).hash != Plan(NOW, (alike,)).hash
+
+
+def test_the_hash_tells_what_the_ledger_is_told_of_owning() -> None:
+    """What is written down as ours may be taken away one day, what was held before us never."""
+    nothing, ours = Plan(NOW), Declared(assignment(), "alice@example.com", None, ("a",))
+    adopting = Plan(NOW, unrecorded=(ours,))
+    assert adopting.hash != nothing.hash
+    assert replace(adopting, unrecorded=(replace(ours, grants=("b",)),)).hash != adopting.hash
+    assert replace(adopting, reported=frozenset({"sys"})).hash == nothing.hash  # nothing is written
+    held = AlreadyHeld(assignment(), "alice@example.com", ("a",))
+    assert Plan(NOW, already_held=(held,)).hash not in (nothing.hash, adopting.hash)
+
+
+def test_the_hash_tells_where_the_same_is_done() -> None:
+    here = replace(planned([claim(assignment())], []), places=(("sys", "a"), ("idle", "a")))
+    assert replace(here, places=(("sys", "b"), ("idle", "a"))).hash != here.hash
+    assert replace(here, places=(("sys", "a"), ("idle", "b"))).hash == here.hash  # nothing there
 
 
 class TestSlots:

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt  # rich brings it
 from rich.console import Console
 
 from reconciler.errors import ProviderError
-from reconciler.model import AlreadyHeld, Foreign, Held, Mode, Plan, Unknown, Warning
+from reconciler.model import AlreadyHeld, Declared, Foreign, Held, Mode, Plan, Unknown, Warning
 from reconciler.planning.plan import Live, plan
 from reconciler.planning.resolve import declaration
 from reconciler.planning.status import status
@@ -48,6 +48,7 @@ def everything() -> Plan:
         drawn,
         held=(held,),
         already_held=(AlreadyHeld(assignment("dave"), "dave@example.com", ("grants/d.yaml",)),),
+        unrecorded=(Declared(assignment("erin"), "erin@example.com", None, ("grants/e.yaml",)),),
         unknown=(Unknown("aws", "111122223333", "AccessDenied"),),
         warnings=(Warning("sys", "mind the | gap"),),
     )
@@ -92,7 +93,7 @@ def test_people_are_told_everything_that_a_plan_holds(everything: Plan, render: 
         "dave@example.com",
         "mind the | gap",
         "root",
-        "1 to add, 2 to remove; 0 as declared; 1 already held; 1 held back; 1 unknown; 1 foreign",
+        "1 to add, 2 to remove; 0 as declared; 1 to write down as ours; 1 already held; 1 held back; 1 unknown; 1 foreign",
         everything.hash,
     ):
         assert word in shown, word
@@ -207,3 +208,14 @@ def test_what_a_person_may_release_is_told_with_the_command_that_does_it(everyth
     assert wanted in text(everything)
     last = replace(everything, held=(replace(everything.held[0], guard="last-admin"),))
     assert "--release-held" not in text(last)
+
+
+def test_what_apply_writes_down_as_ours_is_shown(everything: Plan) -> None:
+    assert "1 to write down as ours" in text(everything)
+    assert "1 to write down as ours" in as_markdown.plan(everything)
+    (row,) = json.loads(as_json.plan(everything))["to_record"]
+    assert (row["subject"], row["until"], row["grants"]) == (
+        "erin@example.com",
+        None,
+        ["grants/e.yaml"],
+    )
