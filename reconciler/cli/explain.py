@@ -148,7 +148,7 @@ class _Asked:
             narrow.modes,
             _scope(narrow.connections),
             meant,
-            session.recall.digest.remembered.of,
+            session.memory.of,
             events,
             ways.rows,
             ways.unread,
@@ -204,7 +204,7 @@ def _principals(
 
 
 def _looked(session: Session, also: list[Entitlement], progress: Progress) -> Situation:
-    memory = session.recall.digest.remembered
+    memory = session.memory
     return look(
         session.authorised.claims,
         session.connections,

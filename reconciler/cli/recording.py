@@ -9,6 +9,7 @@ from pathlib import Path
 from reconciler.cli import clock
 from reconciler.cli.ledgers import append, run_id
 from reconciler.cli.session import Session
+from reconciler.engine.names import event_now
 from reconciler.engine.recollect import gone, made
 from reconciler.engine.situation import Situation
 from reconciler.ledger.memory import Recall
@@ -75,7 +76,8 @@ class Recording:
     def _found(self, situation: Situation) -> Iterator[Event]:
         at, connections = self.session.now, self.session.connections
         for event in self._recall.digest.remembered.unfinished:
-            outcome = made(event, situation.reading, connections)
+            now = event_now(event, self.session.former)
+            outcome = made(now, situation.reading, connections)
             if outcome is not None:
                 yield found(event, outcome, at, self.run)
         says, reading, memory = situation.says, situation.reading, situation.memory

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import click
 
 from reconciler.cli import forges, ledgers
 from reconciler.engine.connections import Connections
+from reconciler.engine.names import gone_systems, renamed
 from reconciler.engine.observe import Progress, quiet
 from reconciler.engine.safety import Safety, draw_up
 from reconciler.engine.situation import Situation, look, remembered
 from reconciler.errors import InputError, Problem, ReconcilerError
 from reconciler.ledger.memory import Recall
-from reconciler.model import Mode, Plan, SubjectRef, Unknown
+from reconciler.model import Mode, Plan, Remembered, SubjectRef, Unknown
 from reconciler.planning.guards import names
 from reconciler.planning.resolve import claims
 from reconciler.planning.timeline import Directory
@@ -40,13 +41,15 @@ TRUST = (
 @dataclass(frozen=True)
 class Session:
     """One run at one moment. `problems` have been shown; what is right goes on without them.
-    `authorised` has the claims of the systems that were chosen."""
+    `authorised` has the claims of the systems that were chosen. `former` leads from systems' former
+    names to the names that they have now."""
 
     loaded: Loaded
     connections: Connections
     authorised: Authorised
     now: datetime
     recall: Recall
+    former: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -66,6 +69,8 @@ class Session:
         _tell_uncommitted(root, loaded.commit)
         assert loaded.configuration is not None  # see `proved`
         systems = {s.system.name: s for s in loaded.configuration.systems}
+        former = {one: name for name, system in systems.items() for one in system.was}
+        only = [former.get(name, name) for name in only]
         if strange := set(only) - systems.keys():
             raise InputError(
                 f"there is no system {min(strange)!r}; write one of {', '.join(sorted(systems))}"
@@ -79,7 +84,13 @@ class Session:
             authorised.only(chosen),
             now,
             recalled,
+            former,
         )
+
+    @cached_property
+    def memory(self) -> Remembered:
+        """The ledger's, by the names that systems have now."""
+        return renamed(self.recall.digest.remembered, self.former)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -110,8 +121,9 @@ class Session:
 
     def look(self, progress: Progress) -> Situation:
         now, horizon = self.now, self.loaded.horizon
-        memory = self.recall.digest.remembered
-        situation = look(self.authorised.claims, self.connections, now, horizon, progress, memory)
+        situation = look(
+            self.authorised.claims, self.connections, now, horizon, progress, self.memory
+        )
         return self._with_older(situation, situation.doubtful())
 
     def remembering(self, situation: Situation) -> Situation:
@@ -131,7 +143,7 @@ class Session:
         found = self.authorised
         return replace(
             drawn,
-            unknown=tuple(sorted({*drawn.unknown, *found.unknown, *self._unread()})),
+            unknown=tuple(sorted({*drawn.unknown, *found.unknown, *self._unread(), *self._gone()})),
             unapproved=found.unapproved,
             reviews=found.reviews,
             notices=(*found.notices, *self._lost()),
@@ -140,6 +152,12 @@ class Session:
     def _unread(self) -> tuple[Unknown, ...]:
         error = self.recall.error
         return (Unknown(LEDGER, "what was held before, and what we gave", error),) if error else ()
+
+    def _gone(self) -> tuple[Unknown, ...]:
+        configuration = self.loaded.configuration
+        assert configuration is not None  # see `open`
+        known = {s.system.name for s in configuration.systems}
+        return gone_systems(self.memory, known, configuration.retired)
 
     def _lost(self) -> tuple[str, ...]:
         if not self.recall.lost:

@@ -138,9 +138,10 @@ is ours among marks, where the system has room for any. Raises ItemError."""
 @dataclass(frozen=True, slots=True)
 class ConfiguredSystem:
     """A system as reconciler.yaml sets it up. `exclusive` entitlements are ours whole: whoever
-    holds one undeclared loses it."""
+    holds one undeclared loses it. `was` are the names it had before."""
 
     system: System
     mode: Mode
     rate: Rate
     exclusive: tuple[Item, ...] = ()
+    was: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ def page(tree: Tree, grammar: Grammar) -> tuple[CatalogPage | None, list[Problem
     listed: list[dict[str, Any]] = tree.data["resources"]
     resources = tuple(
         Resource(
-            fields["system"],
+            grammar.now(fields["system"]),
             fields["resource"],
             fields.get("owner", "").lower(),
             tuple(sorted(fields.get("tags", {}).items())),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +21,7 @@ from reconciler.model.marking import Marking
 from reconciler.model.people import FORGE
 from reconciler.model.public_key import public_key
 from reconciler.providers.base import ConfiguredSystem, Rate, System
+from reconciler.repository.former import former_names, leading
 from reconciler.repository.grammar import Grammar, Known, wrong
 from reconciler.repository.items import system_items
 from reconciler.repository.schemas import checker
@@ -33,7 +34,7 @@ LOOKBACK = timedelta(days=30)
 _LEDGER_BRANCH = "access-ledger"
 
 # What every system may set; the rest of its keys are its provider's.
-_COMMON = ("provider", "mode", "rate", "concurrency", "exclusive")
+_COMMON = ("provider", "mode", "rate", "concurrency", "was", "exclusive")
 _OF_STORE = {
     LedgerStore.FOLDER: ("path",),
     LedgerStore.BRANCH: ("branch",),
@@ -54,6 +55,7 @@ class Configuration:
     ledger: LedgerSettings | None = None  # None: none is kept
     owner: str = ""
     owner_was: tuple[str, ...] | None = None  # None: nothing is said
+    retired: tuple[str, ...] = ()  # systems that are gone for good
 
 
 def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Grammar, list[Problem]]:
@@ -64,7 +66,7 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
     problems = [] if found.accepts(data) else wrong(found, data, tree, ())
     if not isinstance(data, dict) or not isinstance(data.get("systems"), dict):
         return None, empty, problems
-    marking = _marking(data, tree, problems)
+    marking, former = _marking(data, tree, problems), former_names(data["systems"], tree, problems)
     known: dict[str, Known] = {}
     settings: dict[str, Any] = {}
     for name, fields in data["systems"].items():
@@ -77,26 +79,29 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
         if isinstance(fields, dict) and isinstance(fields.get("provider"), str):
             own = {key: value for key, value in fields.items() if key not in _COMMON}
             common = tuple(key for key in _COMMON if key not in fields)
+            was = former.get(name, ())
+            first = replace(marking, system=was[0] if was else "")
             system = _connected(
-                name, fields["provider"], own, common, marking, tree, schemas, problems
+                name, fields["provider"], own, common, first, tree, schemas, problems
             )
             if system is not None:
                 known[name] = Known(fields["provider"], system)
-                settings[name] = [fields["provider"], own]
+                settings[name] = [fields["provider"], own, *was]
     broken = frozenset(data["systems"]) - frozenset(known)
-    grammar = Grammar(schemas, known, broken, _digest(settings))
+    grammar = Grammar(schemas, known, broken, _digest(settings), leading(former))
     systems = tuple(
         _configured(name, data["systems"][name], tree, grammar, problems) for name in known
     )
     lookback = _lookback(data, tree, problems)
     ledger = _ledger(data.get("ledger"), tree, problems)
+    retired = _retired(data.get("retired"), tree, grammar, problems)
     if problems:
         return None, grammar, problems
     limits = Limits(**data.get("guards", {}))
     protected = tuple(data.get("protected", ()))
     forge, pulls = _forge(data.get("forge", {})), _pulls(data.get("check", {}))
-    owners = marking.owner, marking.was if "owner_was" in data else None
-    found_all = Configuration(systems, limits, protected, lookback, forge, pulls, ledger, *owners)
+    names = marking.owner, marking.was if "owner_was" in data else None, tuple(retired)
+    found_all = Configuration(systems, limits, protected, lookback, forge, pulls, ledger, *names)
     return found_all, grammar, []
 
 
@@ -110,6 +115,17 @@ def _marking(data: Mapping[str, Any], tree: Tree, problems: list[Problem]) -> Ma
         what = f"`owner_was` has `{marking.owner}`, which is the owner now"
         problems.append(Problem(spot, what, "write only what it was before", "setting"))
     return marking
+
+
+def _retired(listed: Any, tree: Tree, grammar: Grammar, problems: list[Problem]) -> list[str]:
+    """Never fails: where the schema has not accepted it, that is a problem already."""
+    names = listed if isinstance(listed, list) else []
+    for place, name in enumerate(names):
+        if isinstance(name, str) and name in grammar.names:
+            what = f"`retired` has `{name}`, which is a system's name, now or under `was`"
+            spot = tree.position(("retired", place))
+            problems.append(Problem(spot, what, "remove it from one of the two", "former-name"))
+    return names
 
 
 def _lookback(data: Mapping[str, Any], tree: Tree, problems: list[Problem]) -> timedelta:
@@ -221,6 +237,7 @@ def _configured(
         Mode.ENFORCE if fields.get("mode") == Mode.ENFORCE else Mode.REPORT,
         _rate(fields, known.system.rate),
         tuple(exclusive),
+        tuple(one for one, now in grammar.former.items() if now == name),
     )
 
 

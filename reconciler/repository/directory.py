@@ -16,42 +16,42 @@ def page(tree: Tree, grammar: Grammar) -> tuple[DirectoryPage | None, list[Probl
     if not checker.accepts(tree.data):
         return None, wrong(checker, tree.data, tree, ())
     data: dict[str, Any] = tree.data
-    people = tuple(_person(fields) for fields in data.get("people", ()))
-    groups = tuple(_group(fields) for fields in data.get("groups", ()))
-    services = tuple(_service(fields) for fields in data.get("services", ()))
+    people = tuple(_person(fields, grammar) for fields in data.get("people", ()))
+    groups = tuple(_group(fields, grammar) for fields in data.get("groups", ()))
+    services = tuple(_service(fields, grammar) for fields in data.get("services", ()))
     return DirectoryPage(people, groups, services), []
 
 
-def _person(fields: dict[str, Any]) -> Person:
+def _person(fields: dict[str, Any], grammar: Grammar) -> Person:
     return Person(
         id=fields["id"].lower(),
         name=fields.get("name", ""),
         status=Status(fields.get("status", Status.ACTIVE)),
         manager=fields.get("manager", "").lower(),
         groups=tuple(fields.get("groups", ())),
-        accounts=_accounts(fields),
+        accounts=_accounts(fields, grammar),
         attributes=_attributes(fields),
     )
 
 
-def _group(fields: dict[str, Any]) -> Group:
+def _group(fields: dict[str, Any], grammar: Grammar) -> Group:
     members = tuple(member.lower() for member in fields.get("members", ()))
-    return Group(fields["id"], members, _accounts(fields))
+    return Group(fields["id"], members, _accounts(fields, grammar))
 
 
-def _service(fields: dict[str, Any]) -> Service:
-    return Service(fields["id"], _accounts(fields), _attributes(fields))
+def _service(fields: dict[str, Any], grammar: Grammar) -> Service:
+    return Service(fields["id"], _accounts(fields, grammar), _attributes(fields))
 
 
 def _attributes(fields: dict[str, Any]) -> Attributes:
     return tuple(sorted(fields.get("attributes", {}).items()))
 
 
-def _accounts(fields: dict[str, Any]) -> Accounts:
-    found = fields.get("accounts", {}).items()
-    return tuple(
-        sorted(
-            (system, (names,) if isinstance(names, str) else tuple(names))
-            for system, names in found
-        )
-    )
+def _accounts(fields: dict[str, Any], grammar: Grammar) -> Accounts:
+    """By the systems' names now; of what stands under a former one too, all counts."""
+    found: dict[str, tuple[str, ...]] = {}
+    for system, names in fields.get("accounts", {}).items():
+        now = grammar.now(system)
+        listed = (names,) if isinstance(names, str) else tuple(names)
+        found[now] = tuple(dict.fromkeys((*found.get(now, ()), *listed)))
+    return tuple(sorted(found.items()))

@@ -26,13 +26,22 @@ class Grammar:
     """`settings` is a digest of the systems' own settings: equal digests read a file equally.
 
     `broken` are systems whose settings are wrong: items of theirs cannot be judged, and are not
-    blamed for it.
+    blamed for it. `former` leads from what a system was called before to its name now.
     """
 
     schemas: Path = field(default_factory=installed)
     systems: Mapping[str, Known] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     settings: str = ""
+    former: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of all systems, former ones too."""
+        return frozenset(self.systems) | self.broken | frozenset(self.former)
+
+    def now(self, system: str) -> str:
+        return self.former.get(system, system)
 
     def file(self, name: str) -> Checker:
         return checker(self.schemas, name)

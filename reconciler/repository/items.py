@@ -71,9 +71,10 @@ def _system_item(
         fix = hint or f"add `system:` with {known}"
         problems.append(Problem(tree.position(at), "`system` is missing", fix, "missing-key"))
         return None
-    known_system = grammar.systems.get(name) if isinstance(name, str) else None
+    now = grammar.now(name) if isinstance(name, str) else ""
+    known_system = grammar.systems.get(now)
     if known_system is None:
-        if name not in grammar.broken:
+        if now not in grammar.broken:
             problems.append(_unknown_system(name, tree, (*at, "system"), grammar))
         return None
     own = {key: value for key, value in fields.items() if key != "system"}

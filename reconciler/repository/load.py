@@ -230,7 +230,7 @@ def _across(
     rest = [v for v in standing if type(v.content) is not Grant]
     names = Names(
         bundles=frozenset(v.content.name for v in rest if isinstance(v.content, Bundle)),
-        systems=frozenset(reading.grammar.systems) | reading.grammar.broken,
+        systems=reading.grammar.names,
     )
     for version in rest:
         if isinstance(version.content, DirectoryPage):

@@ -22,6 +22,7 @@ from reconciler.model import (
     Rule,
     Source,
 )
+from reconciler.repository.former import patterns
 from reconciler.repository.grammar import Grammar, wrong
 from reconciler.repository.moments import parsed
 from reconciler.repository.times import instant, length
@@ -56,7 +57,7 @@ def page(tree: Tree, grammar: Grammar) -> tuple[PolicyPage | None, list[Problem]
     judged = checker.typed(judged)
     if not checker.accepts(judged):
         return None, [*problems, *wrong(checker, judged, tree, ())]
-    reading = _Reading(tree, problems)
+    reading = _Reading(tree, grammar, problems)
     rules = tuple(reading.rule(fields, ("rules", i)) for i, fields in _listed(judged, "rules"))
     changes = tuple(
         reading.change(fields, ("changes", i)) for i, fields in _listed(judged, "changes")
@@ -98,6 +99,7 @@ class _Reading:
     """Of one file that the schema took. What is wrong all the same goes to `problems`."""
 
     tree: Tree
+    grammar: Grammar
     problems: list[Problem]
 
     def rule(self, fields: dict[str, Any], at: Keys) -> Rule:
@@ -143,7 +145,7 @@ class _Reading:
         for i, path in enumerate(fields.get("paths", ())):
             self.path(path, (*at, "paths", i))
         return Match(
-            systems=tuple(fields.get("systems", ())),
+            systems=tuple(patterns(fields.get("systems", ()), self.grammar.former)),
             kinds=tuple(fields.get("kinds", ())),
             resources=tuple(fields.get("resources", ())),
             roles=tuple(fields.get("roles", ())),

@@ -40,6 +40,7 @@ _LOOSE: Schema = {
                     "mode": {"$ref": f"{_COMMON}mode"},
                     "rate": {"$ref": f"{_COMMON}rate"},
                     "concurrency": {"$ref": f"{_COMMON}concurrency"},
+                    "was": {"$ref": f"{_COMMON}was"},
                     "exclusive": {"type": "array", "items": {"type": "object"}},
                 },
                 "required": ["provider"],

@@ -131,7 +131,7 @@ MISTAKES = [
      ["1:69: unknown key `mood`; did you mean `mode`?"]),
     ("systems: {g: {provider: gcp, mode: report, zzz: x}}\n",
      ["1:44: unknown key `zzz`; write one of `endpoint`, `groups_endpoint`, `projects`, `rate`, "
-      "`concurrency` or `exclusive`"]),
+      "`concurrency`, `was` or `exclusive`"]),
     (CONFIGURATION + "forge: {provider: github}\n",
      ["5:8: `repository` is missing; add `repository: example/access`"]),
     (CONFIGURATION + "forge: {provider: bitbucket-dc, repository: ACME/access}\n",
