@@ -5,11 +5,13 @@ Commands are imported when they are called, so that `--help` starts no SDK.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
 
 from reconciler import __version__
+from reconciler.cli import logs
 from reconciler.errors import ReconcilerError
 
 # name -> (module, one line for the overview)
@@ -63,6 +65,7 @@ def cli() -> None:
 def main() -> None:
     """The installed command. A command returns its exit code (None is 0); an expected failure is
     one line on stderr, never a traceback."""
+    logs.begin(os.environ)
     try:
         code = cli.main(standalone_mode=False)
     except click.Abort:
@@ -72,7 +75,6 @@ def main() -> None:
         e.show()
         raise SystemExit(2) from None
     except ReconcilerError as e:
-        text = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(e))
-        click.echo(f"error: {text}", err=True)
+        click.echo(f"error: {logs.shown(str(e))}", err=True)
         raise SystemExit(e.exit_code) from None
     raise SystemExit(code if isinstance(code, int) else 0)

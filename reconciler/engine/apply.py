@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
@@ -11,12 +10,11 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 
 from reconciler.engine.connections import Connections
+from reconciler.engine.unforeseen import unforeseen
 from reconciler.errors import ProviderError
 from reconciler.model import Action, Change
 from reconciler.planning.plan import phase
 from reconciler.providers.base import Outcome, Writer
-
-log = logging.getLogger("reconciler")
 
 Group = tuple[Change, ...]  # the changes of one serial key, in order
 Tell = Callable[[Outcome], None]
@@ -68,8 +66,7 @@ class _System:
         except ProviderError as e:
             error = e
         except Exception as e:
-            log.exception("%s: unexpected failure", self.name)
-            error = ProviderError(self.name, "write", f"unexpected {type(e).__name__}: {e}")
+            error = unforeseen(self.name, "write", e)
         for change in tuple(left.elements()):
             once(Outcome(change, error))
 

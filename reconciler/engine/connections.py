@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from reconciler.engine.throttle import pace
+from reconciler.engine.unforeseen import unforeseen
 from reconciler.errors import ProviderError
 from reconciler.model import Capabilities, Entitlement, Mode
 from reconciler.providers.base import ConfiguredSystem, Pace, Reader, Writer
@@ -94,7 +95,4 @@ def _caught(name: str, do: Callable[[Job], Answer], job: Job) -> Answer | Provid
     except ProviderError as e:
         return e
     except Exception as e:
-        # A bug, or a lie from outside that the provider did not foresee: the traceback is logged,
-        # and this piece of work fails alone.
-        log.exception("%s: unexpected failure", name)
-        return ProviderError(name, "go on", f"unexpected {type(e).__name__}: {e}")
+        return unforeseen(name, "go on", e)  # this piece of work fails alone
