@@ -63,10 +63,11 @@ class Session:
         """Raises InputError when nothing can be done: no repository, no valid configuration; and
         ReconcilerError when its history was rewritten. `about` is the one person, group or service
         that will be asked about: of very many grants few are read then."""
-        loaded, authorised = proved(root, now, progress, about=about)
-        for problem in (*loaded.problems, *authorised.problems):
-            click.echo(str(problem), err=True)
-        _tell_uncommitted(root, loaded.commit)
+        with uncommitted(root) as answer:
+            loaded, authorised = proved(root, now, progress, about=about)
+            for problem in (*loaded.problems, *authorised.problems):
+                click.echo(str(problem), err=True)
+            _tell_uncommitted(answer(), loaded.commit)
         assert loaded.configuration is not None  # see `proved`
         systems = {s.system.name: s for s in loaded.configuration.systems}
         former = {one: name for name, system in systems.items() for one in system.was}
@@ -235,8 +236,8 @@ def _same_line(loaded: Loaded, authorised: Authorised, applied: str) -> None:
         )
 
 
-def _tell_uncommitted(root: Path, commit: str) -> None:
-    if found := uncommitted(root):
+def _tell_uncommitted(found: tuple[str, ...], commit: str) -> None:
+    if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         click.echo(
             f"note: commit {commit[:12]} is what counts; not in it: {', '.join(found[:3])}{more}",

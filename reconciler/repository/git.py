@@ -10,8 +10,8 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -66,6 +66,21 @@ class Git:
         if done.returncode:
             raise InputError(f"git {arguments[0]} failed in {self.root}: {words_of(done.stderr)}")
         return done.stdout
+
+    @contextmanager
+    def beside(self, *arguments: str) -> Iterator[Callable[[], bytes]]:
+        """git at work beside us, and what is called for its answer, as `ask` has it."""
+        with self._open(arguments) as process:
+            try:
+                yield lambda: self._answer(process, arguments[0])
+            finally:
+                process.kill()
+
+    def _answer(self, process: subprocess.Popen[bytes], asked: str) -> bytes:
+        out, said = process.communicate()
+        if process.returncode:
+            raise InputError(f"git {asked} failed in {self.root}: {words_of(said)}")
+        return out
 
     def says(self, *arguments: str) -> str | None:
         """A short answer, or None when git says no."""

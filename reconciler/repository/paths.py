@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from functools import lru_cache
 
 from reconciler.errors import Problem
 from reconciler.model import Position
@@ -54,15 +55,19 @@ _CONFIGURATIONS = (FILE, "reconciler.yml", ".reconciler.yaml", "reconciler.json"
 
 def kind_of(path: str) -> Kind | None:
     """None for a file that says nothing to us. A path that `trouble` refuses still has a kind."""
-    folder, slash, rest = path.partition("/")
+    folder, slash, name = path.rpartition("/")
     if not slash:
         return Kind.CONFIGURATION if path == FILE else None
-    if not path.endswith(".yaml") and rest.rpartition("/")[2] in _BYSTANDERS:
-        return None
-    kind = FOLDERS.get(folder)
-    if kind is Kind.GRANT and path.startswith(BREAK_GLASS):
+    return None if name in _BYSTANDERS else _kind_within(folder)
+
+
+@lru_cache(maxsize=100_000)
+def _kind_within(folder: str) -> Kind | None:
+    """Very many files lie in few folders."""
+    kind = FOLDERS.get(folder.partition("/")[0])
+    if kind is Kind.GRANT and f"{folder}/".startswith(BREAK_GLASS):
         return Kind.BREAK_GLASS
-    if kind is Kind.POLICY and path.startswith(_TESTS):
+    if kind is Kind.POLICY and f"{folder}/".startswith(_TESTS):
         return Kind.POLICY_TEST
     return kind
 

@@ -164,6 +164,8 @@ def test_an_uncommitted_policy_is_told(repo: Repository) -> None:
     repo.commit(1)
     repo.write("policies/20-more.yaml", "x")
     repo.write("reviews/payments.yaml", "x")
-    assert uncommitted(repo.root) == ("policies/20-more.yaml", "reviews/payments.yaml")
+    with uncommitted(repo.root) as answer:
+        assert answer() == ("policies/20-more.yaml", "reviews/payments.yaml")
     repo.write("policies/\u202e\x1b[2J.yaml", "x")
-    assert uncommitted(repo.root)[-2] == "policies/\\u202e\\u001b[2J.yaml"
+    with uncommitted(repo.root) as answer:
+        assert answer()[-2] == "policies/\\u202e\\u001b[2J.yaml"
