@@ -13,7 +13,7 @@ from tests.e2e.points.shelf import Folder, batches, carry_on
 
 
 class Seen(Enum):
-    LOST = auto()  # the anchor knows of later entries
+    LOST = auto()  # the anchor, or the machine, knows of later or other entries
     DOUBTED = auto()  # it cannot be read, or it is not the anchored one
     UNSEEN = auto()  # nothing tells: it goes on from what there is
 
@@ -88,13 +88,14 @@ class Damage:
             play.world.set_anchor(b"")
         if not self.cached:
             play.world.forget()
-        return Broken(self._seen(play, point), kept)
+        return Broken(self._seen(play, point, self.cached and play.stays(number)), kept)
 
-    def _seen(self, play: Play, point: Point) -> Seen:
+    def _seen(self, play: Play, point: Point, here: bool) -> Seen:
+        """`here`: the next run is on the machine of the last."""
         if self.do is altered:
             return Seen.DOUBTED
         if not self.anchored or point.anchored is None:
-            return Seen.UNSEEN
+            return Seen.LOST if here and point.last else Seen.UNSEEN
         numbers = [entry["number"] for batch in batches(play.shelf) for entry in batch]
         last = numbers[-1] if numbers else 0
         return Seen.LOST if last < point.anchored.number else Seen.DOUBTED
@@ -110,6 +111,8 @@ DAMAGES = (
     Damage(altered, cached=False),
     Damage(deleted, anchored=False),
     Damage(without_last, anchored=False),
-    Damage(first_half, anchored=False),
-    Damage(forked, anchored=False),
+    Damage(outgrown, anchored=False),
+    Damage(deleted, anchored=False, cached=False),
+    Damage(first_half, anchored=False, cached=False),
+    Damage(forked, anchored=False, cached=False),
 )

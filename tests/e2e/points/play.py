@@ -11,6 +11,8 @@ from typing import Any
 from reconciler.ledger.anchor import FileAnchor
 from reconciler.ledger.base import Anchor
 from reconciler.ledger.digest import restored
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.memory import note
 from reconciler.repository.memory import Memory
 from tests.e2e.points.shelf import Shelf, batches, line
 from tests.e2e.points.stories import Begin, Give, Merge, Move, Run, Scenario, Step, Take
@@ -73,6 +75,12 @@ class Play:
         """To how all was at the point."""
         self.world.put_back(self.points[point].moment)
         self.shelf.load(self.points[point].moment.ledger)
+
+    def stays(self, point: int) -> bool:
+        """Whether the run after the point is on the same machine."""
+        runs = self.scenario.runs
+        after = runs[point + 1] if point + 1 < len(runs) else None
+        return Move() not in self.scenario.steps[runs[point] : after]
 
     def on(self, point: int) -> Iterator[tuple[int, Run, Result]]:
         """What comes after the point; each run with the number of the point that it leads to."""
@@ -140,11 +148,12 @@ class Play:
         if len(after) == before + 2:
             self.shelf.cut(before + 1)
             last = after[before][-1]
+            head = Anchor(last["number"], last["hash"])
+            note(head, Ledger(self.shelf.store()), self._memory)
             anchor = FileAnchor(self.world.anchor)
             known = anchor.read()
-            if known is not None and known.number > last["number"]:
-                self.world.set_anchor(b"")
-                anchor.write(Anchor(last["number"], last["hash"]))
+            if known is not None and known.number > head.number:
+                anchor.begin_anew(head)
         if dies == "not-made":
             self.world.set_live(live)
         return said
@@ -161,9 +170,12 @@ class Play:
             self._cached(),
         )
 
+    @property
+    def _memory(self) -> Memory:
+        return Memory(self.world.cache / "access-reconciler", self.world.root)
+
     def _cached(self) -> int:
-        memory = Memory(self.world.cache / "access-reconciler", self.world.root)
         where = self.shelf.store().where
-        text = memory.read(f"ledger:{where}", ["digest"]).get("digest", "")
+        text = self._memory.read(f"ledger:{where}", ["digest"]).get("digest", "")
         digest = restored(text) if text else None
         return digest.number if digest else 0
