@@ -17,12 +17,8 @@ from reconciler.repository.scalars import resolve
 from reconciler.repository.schemas import Schema
 
 _COMMON = "common.schema.json#/$defs/"
-_SHARED = (
-    "mode",
-    "rate",
-    "concurrency",
-    "was",
-)  # keys of every system, beside provider and exclusive
+# Keys of every system, beside provider and exclusive.
+_SHARED = ("mode", "rate", "concurrency", "was")
 
 
 def providers_schema(folder: Path, providers: Iterable[str]) -> Schema:

@@ -11,11 +11,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from reconciler.model import Assignment, Entitlement, Observed, Principal
+from reconciler.errors import ProviderError
+from reconciler.model import Action, Assignment, Cause, Change, Entitlement, Observed, Principal
 from reconciler.model.marking import UNOWNED, UNTOLD, Mark, Marking
 from reconciler.providers.aws.iam import marked, policy_name
 from reconciler.providers.azure import marks
+from reconciler.providers.azure.fresh import check_same
+from reconciler.providers.azure.rows import Row, mark_of
 from reconciler.providers.gcp import conditions
+from reconciler.providers.gcp.observed import observed
+from reconciler.providers.gcp.policy import Row as GcpRow
 from tests.providers.rig import Rig
 from tests.providers.test_contract import KINDS, opened_rig
 
@@ -147,6 +152,56 @@ def test_the_former_owners_mark_alone_makes_nothing_ours(rig: Rig) -> None:
     ours.converge([ours.claim(item, alice)])
     ours.converge([ours.claim(item, alice)], at=9)
     assert bob.id in rig.holders()
+
+
+def test_what_another_owner_gives_between_plan_and_apply_is_not_taken_over(rig: Rig) -> None:
+    item, ours, theirs = rig.world.item, of(rig, ACME), of(rig, OTHER)
+    claims = [ours.claim(item)]
+    changes = ours.plan(claims).changes
+    theirs.converge([theirs.claim(item)])
+    errors = ours.carry_out(changes)
+    if rig.can(item).sole:
+        [error] = errors
+        assert "already held by another assignment" in error
+    else:
+        assert errors == []
+    gave = [row for row in rows(ours) if row.marker is not None]
+    assert len(gave) == (0 if rig.can(item).sole else 1)
+
+
+def test_a_row_of_azure_is_ours_by_its_request_whoever_it_was_described_by() -> None:
+    id, name = OF.id, marks.request_name(uuid4(), "acme")
+    row = Row("/x/y", "/x", "role", "role", "oid", "User", "", "", None)
+    for said in ("", f"jit:other-team:{id} without end", f"jit:{id} without end"):
+        assert mark_of(replace(row, description=said, request=name), id, SINCE).marker == id
+    theirs = replace(row, description=f"jit:other-team:{id} without end")
+    assert mark_of(theirs, id, SINCE).owner == "other-team"
+    formerly = replace(theirs, request=marks.request_name(uuid4()))
+    assert mark_of(formerly, id, SINCE) == Mark(owner="")
+    assert mark_of(row, id, SINCE) == Mark()
+    for owner, mark in (("acme", Mark(marker=id)), ("", Mark(owner=""))):
+        name = marks.assignment_name(row.scope, row.oid, row.role, owner)
+        assert mark_of(replace(row, id=f"/x/{name}"), id, SINCE) == mark
+
+
+def test_a_former_mark_that_is_gone_at_the_write_is_a_row_that_moved() -> None:
+    seen = Observed(OF, owner="")
+    change = Change(Action.REMOVE, Cause.EXPIRED, OF, live=seen)
+    check_same(change, seen)
+    with pytest.raises(ProviderError, match="changed since the plan"):
+        check_same(change, replace(seen, owner=None))
+
+
+def test_a_deleted_principals_binding_with_a_former_mark_is_still_ours_to_end() -> None:
+    who, end = (
+        "deleted:user:alice@example.com?uid=1",
+        'request.time < timestamp("2026-12-01T18:00:00Z")',
+    )
+    row = GcpRow("roles/viewer", who, f"jit:{OF.id}", "", end)
+    assert observed("gcp", "projects/p", row, SINCE).inherited
+    assert observed("gcp", "projects/p", row).marker == OF.id
+    bare = replace(row, title="")
+    assert observed("gcp", "projects/p", bare, SINCE).controller == "a deleted principal"
 
 
 def test_the_longest_mark_fits_and_is_read_again_everywhere() -> None:

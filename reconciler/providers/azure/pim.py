@@ -128,7 +128,6 @@ class PimRequests:
         return next((row for row in found if not row.condition), found[0] if found else None)
 
     def _right(self, row: Row, until: datetime | None) -> bool:
-        """Under whichever owner of ours it was asked for."""
         return self._rows.asked_by_us(row) and row.until == until
 
     def _is_set(self, change: Change, role: str) -> bool:

@@ -63,7 +63,6 @@ class Rows:
     def __init__(self, session: Session, roles: Roles, marking: Marking) -> None:
         self._session = session
         self._marking = marking
-        self._owners = dict.fromkeys((marking.owner, *marking.was, ""))
         self._roles = roles
         self._pim = session.settings.pim
 
@@ -118,7 +117,7 @@ class Rows:
         role = self._roles.name(root_of(at or row.scope), row.role)
         entitlement = Entitlement(self._session.name, KIND, row.scope, role)
         assignment = Assignment(entitlement, Principal(f"{row.type.lower()}:{row.oid}"))
-        mark = self._mark(row, self._marking.id(assignment))
+        mark = mark_of(row, self._marking.id(assignment), self._marking)
         condition = "condition" if row.condition and mark == NO_MARK else None
         return Observed(
             assignment,
@@ -131,20 +130,20 @@ class Rows:
             owner=mark.owner,
         )
 
-    def _mark(self, row: Row, id: str) -> Mark:
-        """By the description, by the request, and else by the name."""
-        said = marks.read(row.description)
-        found = [self._marking.read(*said)] if said else []
-        asked = marks.owner_of_request(row.request, self._owners)
-        found += [self._marking.read(asked, id)] if asked is not None else []
-        if not found:
-            named = (owner for owner in self._owners if row.named_by(owner))
-            found = [self._marking.read(owner, id) for owner in named]
-        return min(found, key=lambda mark: mark.rank, default=NO_MARK)
-
     def asked_by_us(self, row: Row) -> bool:
-        asked = marks.owner_of_request(row.request, self._owners)
-        return asked in (self._marking.owner, *self._marking.was)
+        return marks.owner_of_request(row.request, (self._marking.owner,)) == self._marking.owner
+
+
+def mark_of(row: Row, id: str, marking: Marking) -> Mark:
+    """By the description and by the request; by the name where neither says anything."""
+    owners = dict.fromkeys((marking.owner, *marking.was, ""))
+    said = marks.read(row.description)
+    asked = marks.owner_of_request(row.request, owners)
+    found = [marking.read(*said)] if said else []
+    found += [marking.read(asked, id)] if asked is not None else []
+    if not found:
+        found = [marking.read(owner, id) for owner in owners if row.named_by(owner)]
+    return min(found, key=lambda mark: mark.rank, default=NO_MARK)
 
 
 def root_of(scope: str) -> str:

@@ -94,8 +94,7 @@ class AzureWriter:
     def _check_ours(self, change: Change, role: Role) -> None:
         """Raises ProviderError unless the row that is in the way is our own."""
         for row in self._rows.of(change.assignment.entitlement.resource, oid_of(change)):
-            seen = self._rows.observed(row)
-            if row.role == role.guid and (seen.marker is not None or seen.inherited):
+            if row.role == role.guid and self._rows.observed(row).marker is not None:
                 return
         raise refusal(change, TAKEN)
 
