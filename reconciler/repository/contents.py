@@ -23,6 +23,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from reconciler.errors import InputError
 from reconciler.repository.cache import Cache, space
 from reconciler.repository.characters import LARGE
 from reconciler.repository.git import Git
@@ -54,7 +55,12 @@ class Source:
     git: Git | None
 
     def read(self, wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, bytes]]:
-        """Every content that can be had, in any order."""
+        """Every content, in any order. Raises InputError for one that git lacks (a partial clone)
+        or that is not what its id says (damaged).
+
+        Nothing goes on without it: what a file declares would be taken for gone, and removed, and
+        a rule that cannot be read would let more pass.
+        """
         missing: dict[str, list[Wanted]] = {}
         for one in wanted:
             data = self.file(one.path)
@@ -63,9 +69,22 @@ class Source:
             else:
                 missing.setdefault(one.blob, []).append(one)
         if missing and self.git is not None:
-            for blob, data in self.git.blobs(missing):
-                for one in missing[blob]:
+            yield from self._stored(self.git, missing)
+
+    def _stored(self, git: Git, missing: dict[str, list[Wanted]]) -> Iterator[tuple[Wanted, bytes]]:
+        left, said = dict(missing), ""
+        try:
+            for blob, data in git.blobs(missing):
+                if blob_id(data, blob) != blob:  # git writes less than it said, and dies
+                    break
+                for one in left.pop(blob):
                     yield one, data
+        except InputError as e:
+            said = f" ({e})"
+        for blob, (one, *_) in left.items():  # git answers in order
+            what = f"its content {blob[:12]} is not in this clone, or damaged{said}"
+            fix = "run `git fetch --refetch origin`, or clone anew, without a filter"
+            raise InputError(f"{one.path} cannot be read: {what}; {fix}")
 
     def file(self, path: str) -> bytes | None:
         """The bytes of a regular file, None for anything else. Of a huge one only so much that
