@@ -30,7 +30,7 @@ from reconciler.model import (
     SubjectRef,
     Unknown,
 )
-from reconciler.planning.answer import Facts
+from reconciler.planning.answer import Facts, Holds
 from reconciler.planning.basis import named
 from reconciler.planning.explain import explain
 from reconciler.planning.guards import RELEASABLE
@@ -73,7 +73,8 @@ def command(
         click.echo(render.document(who, found, facts.plan))
     else:
         render.text(who, found, facts.plan, options.console(plain=no_color))
-    return FAILED if facts.plan.unknown or facts.ways_unread else 0
+    open_ = any(answer.holds is Holds.UNKNOWN for answer in found)
+    return FAILED if open_ or facts.plan.unknown or facts.ways_unread else 0
 
 
 def _who(person: str, ids: frozenset[str], ledger: _Ledger) -> str:

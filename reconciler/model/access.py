@@ -100,10 +100,11 @@ class Observed:
     `marker` is the assignment id found in our marker (ours, whatever else the row says);
     `controller` names another tool's marker. `owner` is the owner in a marker of this program that
     is not ours: another access repository's, and then `controller` says so, or one that ours had
-    before. `until` is the end that the system itself enforces,
-    `since` when it says the row was made. `via` says through what an indirect row is held
-    ("group payments", "inherited from /"): such a row is shown, never changed. `handle` is what
-    the writer needs to find the row again; the core only carries it.
+    before. `until` is the end that the system itself enforces, `since` when it says the row was
+    made. `via` says through what an indirect row is held ("group payments", "inherited from /"):
+    such a row is shown, never changed; `unsure` that it may give nothing, for it stands under a
+    condition, or for a group whose members we may not list. `handle` is what the writer needs to
+    find the row again; the core only carries it.
     """
 
     assignment: Assignment
@@ -114,6 +115,7 @@ class Observed:
     via: str = ""
     handle: str = ""
     owner: str | None = None
+    unsure: bool = False
 
     @property
     def inherited(self) -> bool:

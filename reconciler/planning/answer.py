@@ -24,7 +24,7 @@ class Holds(StrEnum):
     HAS = "has"
     HAS_NOT = "has not"
     HAD = "had"
-    UNKNOWN = "not known"  # the system could not be read
+    UNKNOWN = "not known"  # the system could not be read, or only perhaps gives it
 
 
 class Turn(StrEnum):

@@ -123,13 +123,14 @@ class _Answers:
     def _holds(
         self, of: Assignment, rows: tuple[Row, ...], bases: tuple[Basis, ...], unread: str
     ) -> Holds:
-        """By whatever way, but in this very role."""
+        """By whatever way, but in this very role. A way that may give nothing leaves it open."""
         rows = tuple(
             r for r in rows if r.observed.assignment.entitlement.role == of.entitlement.role
         )
-        if any(row.effective for row in rows):
+        live = [row.observed for row in rows if row.effective]
+        if any(not seen.unsure for seen in live):
             return Holds.HAS
-        if unread or self._facts.ways_unread.get(of.slot):
+        if live or unread or self._facts.ways_unread.get(of.slot):
             return Holds.UNKNOWN
         at = self._facts.plan.at
         ended = any(b.proof is Proof.PROVED and b.claim.window.ended(at) for b in bases)

@@ -137,9 +137,10 @@ def _beside(row: Row) -> str:
 def _way(row: Row) -> str:
     seen = row.observed
     over = "" if row.effective else "; it is over, only the row is left"
+    perhaps = "perhaps " if seen.unsure else ""
     until = f", until {moment(seen.until)} by the system itself" if seen.until else ""
     e = seen.assignment.entitlement
-    return f"{what(seen.assignment)} on {e.resource}: {row.note}{until}{over}"
+    return f"{perhaps}{what(seen.assignment)} on {e.resource}: {brief(row.note)}{until}{over}"
 
 
 def _coming(coming: Next, answer: Answer) -> str:
@@ -242,6 +243,7 @@ def _row_document(row: Row) -> dict[str, Any]:
         "since": as_json.instant(seen.since),
         "until": as_json.instant(seen.until),
         "via": seen.via or None,
+        "unsure": seen.unsure,
         "note": row.note,
     }
 

@@ -195,6 +195,15 @@ def test_another_role_by_another_way_is_told_and_is_not_this_one() -> None:
     assert (found.holds, len(found.ways)) == (Holds.HAS_NOT, 1)
 
 
+def test_a_way_that_may_give_nothing_leaves_it_open() -> None:
+    of = assignment()
+    perhaps = through(of, "group payments, if it is in there", unsure=True)
+    assert one([], [], asked=(of,), ways={of.slot: (perhaps,)}).holds is Holds.UNKNOWN
+    both = (perhaps, through(of, "group oncall"))
+    assert one([], [], asked=(of,), ways={of.slot: both}).holds is Holds.HAS
+    assert one([claim(of)], [live(of)], ways={of.slot: (perhaps,)}).holds is Holds.HAS
+
+
 def test_another_way_that_is_over_gives_nothing() -> None:
     of = assignment()
     over = through(of, "inherited from above", until=hours(-1))

@@ -82,7 +82,7 @@ class OtherWays:
             via.append(f"group {seen.assignment.principal.name or row.oid}")
         if row.condition:
             via.append("under a condition")
-        return replace(seen, via=", ".join(via))
+        return replace(seen, via=", ".join(via), unsure=bool(row.condition))
 
 
 @contextmanager

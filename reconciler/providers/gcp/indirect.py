@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from google.api_core.exceptions import Forbidden, NotFound
+
+from reconciler.errors import ProviderError
 from reconciler.model import Observed, Principal
 from reconciler.model.marking import UNOWNED, Marking
 from reconciler.providers.gcp import conditions, names
@@ -43,6 +46,7 @@ class _Reach:
 
     words: str = ""
     until: datetime | None = None
+    unsure: bool = False
 
 
 class Ways:
@@ -72,9 +76,11 @@ class Ways:
                 if reach is None or (place == resource and not reach.words):
                     continue
                 inherited = f"inherited from {place}" if place != resource else ""
-                words = (inherited, reach.words, _condition(row))
+                condition = _condition(row)
+                words = (inherited, reach.words, condition)
                 seen = observed(self._system, place, row, self._marking)
-                yield _told(seen, words, reach.until)
+                told = _told(seen, words, reach.until)
+                yield replace(told, unsure=reach.unsure or bool(condition))
 
     def _upwards(self, resource: str) -> Iterator[str]:
         seen: set[str] = set()
@@ -114,16 +120,27 @@ class Ways:
         what, _, name = member.partition(":")
         if what == "domain" and kind == "user" and address.endswith(f"@{name}"):
             return _Reach(f"domain {name}")
-        if (
-            what == "group"
-            and kind in _ADDRESSED
-            and (way := self._groups.membership(name, address))
-        ):
-            through = "".join(f" through {group}" for group in way.through)
-            return _Reach(f"group {name}{through}", way.until)
+        if what == "group" and kind in _ADDRESSED:
+            return self._by_group(name, address)
         if what == "principalSet" and _perhaps(name, who):
-            return _Reach(member if name.endswith("/*") else f"{member}, if it is in there")
+            if name.endswith("/*"):
+                return _Reach(member)
+            return _Reach(f"{member}, if it is in there", unsure=True)
         return None
+
+    def _by_group(self, group: str, address: str) -> _Reach | None:
+        """Policies name groups of other companies too, which nobody but these may read: one of them
+        must not keep all the rest from being told."""
+        try:
+            way = self._groups.membership(group, address)
+        except ProviderError as e:
+            if not isinstance(e.__cause__, Forbidden | NotFound):
+                raise
+            return _Reach(f"group {group}, if it is in there: {e.action}: {e.cause}", unsure=True)
+        if way is None:
+            return None
+        through = "".join(f" through {group}" for group in way.through)
+        return _Reach(f"group {group}{through}", way.until)
 
 
 def _perhaps(many: str, who: str) -> bool:
