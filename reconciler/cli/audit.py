@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler.cli import audit_ship, audit_sign, ledgers, options
-from reconciler.cli.audit_source import Source, where
+from reconciler.cli import audit_ship, audit_sign, forges, ledgers, options
+from reconciler.cli.audit_source import Opened, Source, where
 from reconciler.cli.session import FAILED
 from reconciler.ledger.anchor import FileAnchor
 from reconciler.ledger.base import Anchor, LedgerError
+from reconciler.ledger.chain import Break
 from reconciler.ledger.export import Style, lines
+from reconciler.ledger.memory import recall
 from reconciler.ledger.query import Question, entries
 from reconciler.ledger.signatures import Signatures
 from reconciler.model import Entry, EventKind
@@ -69,9 +71,10 @@ def verify(source: Source, anchor: Path | None, style: str, no_color: bool) -> i
     signatures = Signatures(found.keys)
     flaws = ledger.verify(known, signatures)
     head = None if flaws else ledger.head()
+    breaks = [render.Break(f.number, f.batch, f.sort.value, f.what) for f in flaws]
     verdict = render.Verdict(
         ledger.where,
-        tuple(render.Break(f.number, f.batch, f.sort.value, f.what) for f in flaws),
+        (*breaks, *(() if flaws else _gone(found, head))),
         (head.number, head.hash) if head else (0, ""),
         known.number if known else 0,
         tuple(signatures.notes()),
@@ -80,7 +83,16 @@ def verify(source: Source, anchor: Path | None, style: str, no_color: bool) -> i
         click.echo(render.verdict_document(verdict))
     else:
         render.verdict(verdict, options.console(plain=no_color))
-    return FAILED if flaws else 0
+    return FAILED if verdict.breaks else 0
+
+
+def _gone(found: Opened, head: Entry | None) -> Iterator[render.Break]:
+    """What this machine has read or written, and is not there now: a run says so too."""
+    known = recall(found.settings, found.root, forges.memory(found.root, os.environ))
+    if known.lost:
+        short = head is None or head.number < known.entry
+        sort = Break.TRUNCATED if short else Break.FORKED
+        yield render.Break(known.entry, 0, sort.value, known.lost)
 
 
 @command.command(

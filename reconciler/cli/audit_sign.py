@@ -4,6 +4,7 @@ nothing else."""
 from __future__ import annotations
 
 import os
+import shlex
 
 import click
 
@@ -51,7 +52,16 @@ def command(source: Source, entry: int | None, no_color: bool) -> int:
         render.entries(newest, options.console(plain=no_color))
         shown = f"; these are the last {len(newest)}" if len(newest) < count else ""
         click.echo(f"No key that is known vouches for {about}{shown}.")
-        click.echo(f"If they are right: reconciler audit sign --entry {head.number}")
+        if shown:
+            click.echo(
+                "The others: `reconciler audit query --ledger COPY`; docs/audit.md says how to copy."
+            )
+        named = (("--ledger", source.copy), ("--signed-by", source.signed_by))
+        same = "".join(f" {flag} {shlex.quote(str(path))}" for flag, path in named if path)
+        click.echo(
+            f"If they are right, with {KEY} set to the private key: "
+            f"reconciler audit sign{same} --entry {head.number}"
+        )
         return 0
     if entry != head.number:
         fix = "look at it again with `reconciler audit sign`"

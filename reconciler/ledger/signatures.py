@@ -64,20 +64,27 @@ class Signatures:
         """For people, one line each."""
         if not self._keys and self._seen:
             yield (
-                f"{self._seen} signatures were not checked: no key is known; list it under "
-                "`signed_by`, or write --signed-by FILE"
+                f"{_signatures(self._seen, 'was', 'were')} not checked: no key is known; list it "
+                "under `signed_by`, or write --signed-by FILE"
             )
         elif not self._keys:
-            yield "Nothing is signed: whoever can write to the ledger can add to it."
+            yield (
+                "Nothing is signed: whoever can write to the ledger can add to it. To sign it, list "
+                "a key under `signed_by` (docs/audit.md)."
+            )
         for key in self._keys.public:
             if count := self._by[key.fingerprint]:
-                yield f"{count} signatures are of {key}."
+                yield f"{_signatures(count, 'is', 'are')} of {key}."
         for name, count in self._strange.items() if self._keys else ():
             yield (
-                f"{count} signatures are of {name}, which is not known here: an old key, if later "
+                f"{_signatures(count, 'is', 'are')} of {name}, which is not known here: an old key, if later "
                 "ones are right; to check them as well, write --signed-by FILE"
             )
         yield from self._afterwards
+
+
+def _signatures(count: int, one: str, more: str) -> str:
+    return f"1 signature {one}" if count == 1 else f"{count} signatures {more}"
 
 
 def _named(first: int, last: int) -> str:

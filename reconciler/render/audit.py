@@ -28,7 +28,7 @@ _NARROW = 130  # below, a row of seven cells folds in the middle of names
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Something that is wrong with the chain, and where."""
+    """Something that is wrong with the chain, and where; `batch` is 0 where it is in none."""
 
     number: int
     batch: int
@@ -90,8 +90,13 @@ def _said(event: Event) -> Iterator[str]:
         yield event.cause
     if event.until:
         yield f"until {moment(event.until)}"
+    if event.replaces:
+        yield f"instead of {event.replaces}"
+    if event.restores:
+        yield f"back to {event.restores}"
     if event.outcome:
-        yield event.outcome
+        code = event.kind is EventKind.RUN_ENDED
+        yield f"exit code {event.outcome}" if code else event.outcome
     if event.rule:
         yield f"rule {event.rule}"
     if event.approved_by:
@@ -99,13 +104,22 @@ def _said(event: Event) -> Iterator[str]:
     if event.pull:
         yield f"pull request {event.pull}"
     if event.counts:
-        yield ", ".join(f"{number} {word}" for word, number in event.counts)
+        yield from _counts(event)
     if event.reason:
         yield short(event.reason)
     if event.signed_by:
         yield f"with {event.signed_by}"
     if event.error:
         yield f"failed: {brief(event.error)}"
+
+
+def _counts(event: Event) -> Iterator[str]:
+    """Of a run, what it had to tell; of others, which batch, or which entry is gone."""
+    if event.kind is EventKind.RUN_ENDED:
+        told = [f"{number} {word.replace('_', ' ')}" for word, number in event.counts if number]
+        yield ", ".join(told) or "nothing to change"
+    else:
+        yield ", ".join(f"{word} {number}" for word, number in event.counts)
 
 
 def _coloured(event: Event, cell: str) -> str:
@@ -119,18 +133,23 @@ def _second(at: datetime) -> str:
 
 def verdict(found: Verdict, console: Console) -> None:
     for one in found.breaks:
-        console.print(f"[red]✗[/] {one.sort}: {escape(printable(one.what))} (batch {one.batch})")
+        batch = f" (batch {one.batch})" if one.batch else ""
+        console.print(f"[red]✗[/] {one.sort}: {escape(printable(one.what))}{batch}")
     number, digest = found.head
     where = escape(printable(found.where))
     if found.breaks:
         console.print(f"[bold red]The ledger is not what it was:[/] {where}")
+        console.print("  docs/audit.md says what each word means, and what to do.")
     elif not number:
         console.print(f"[bold]The ledger is empty:[/] {where}")
     else:
         console.print(f"[green]✓[/] [bold]The ledger is whole:[/] {where}")
         console.print(f"  {number} entries; the last is {digest}")
     if not found.breaks and not found.anchored:
-        console.print("  No anchor is known: an end that is missing would not be seen.")
+        console.print(
+            "  No anchor is known: an end that is missing would not be seen. To keep one: "
+            "`reconciler audit anchor FILE`."
+        )
     elif not found.breaks:
         console.print(f"  Entry {found.anchored} is the one that was anchored.")
     for note in found.notes:

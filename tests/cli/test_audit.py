@@ -109,15 +109,32 @@ def test_a_flaw_ends_with_1_and_says_where(desk: Desk) -> None:
     assert "entry 4" in desk.run("verify").out
 
 
-def test_an_anchor_shows_that_the_end_is_missing(desk: Desk, tmp_path: Path) -> None:
+def test_an_anchor_shows_that_the_end_is_missing(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     anchor = str(tmp_path / "anchor.json")
     assert "entry 5 is anchored" in desk.run("anchor", anchor).out
     whole = desk.run("verify", "--anchor", anchor)
     assert (whole.code, "Entry 5 is the one that was anchored" in whole.out) == (0, True)
     desk.batch(2).unlink()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another machine"))
     assert desk.run("verify").code == 0
     done = desk.run("verify", "--anchor", anchor)
     assert (done.code, "truncated" in done.out) == (1, True)
+
+
+def test_verify_tells_what_this_machine_knows_and_is_gone(desk: Desk) -> None:
+    """A run says that the ledger lost entries, and sends people here."""
+    assert desk.run("verify").code == 0
+    desk.batch(2).unlink()
+    done = desk.run("verify")
+    assert done.code == 1
+    assert "truncated: this machine knows entry 5, and the newest now is 3" in done.out
+    assert "docs/audit.md" in done.out
+    desk.write(*STORY[:1], *STORY[4:])
+    assert "forked: entry 5 is another one than this machine knows" in desk.run("verify").out
+    desk.write(event(EventKind.LEDGER_LOST, 9, counts=(("lost", 5),)))
+    assert desk.run("verify").code == 0
 
 
 def test_an_anchor_that_is_not_there_is_wrong_input(desk: Desk) -> None:
@@ -163,6 +180,24 @@ def test_for_people_an_entry_is_a_row(desk: Desk) -> None:
     assert "approved by bob@example.com" in out
     assert GRANT in out
     assert "says nothing about that" in desk.run("query", "--person", "x").out
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (event(EventKind.RUN_ENDED, 9, outcome="4", counts=(("add", 2), ("already_held", 1))),
+         "exit code 4; 2 add, 1 already held"),
+        (event(EventKind.RUN_ENDED, 9, outcome="0", counts=(("add", 0),)),
+         "exit code 0; nothing to change"),
+        (event(EventKind.LEDGER_LOST, 9, counts=(("lost", 5),)), "lost 5"),
+        (added(of("bob", "write"), 9, None, replaces="read"), "declared; instead of read"),
+        (removed(of("bob", "write"), 9, restores="read"), "expired; back to read"),
+    ],
+)  # fmt: skip
+def test_an_entry_says_what_became_of_it_in_words(desk: Desk, written: Event, said: str) -> None:
+    desk.write(written)
+    found = desk.run("query", "--kind", written.kind.value).out.splitlines()
+    assert found[-1].rstrip().endswith(said)
 
 
 def test_text_from_outside_steers_no_terminal(desk: Desk) -> None:

@@ -90,7 +90,7 @@ def test_an_old_key_is_no_flaw_where_a_newer_one_vouches(kit: Kit) -> None:
     kit.listing(OURS, NEXT).append(removed(1), pair=NEXT)
     flaws, notes = verified(kit, Keys((NEXT.public,)))
     assert flaws == []
-    assert any(f"1 signatures are of {OURS.public.fingerprint}" in n for n in notes)
+    assert any(f"1 signature is of {OURS.public.fingerprint}" in n for n in notes)
     assert "not known" not in str(verified(kit, Keys((OURS.public, NEXT.public)))[1])
 
 
@@ -99,7 +99,7 @@ def test_without_keys_signatures_are_not_judged_and_that_is_said(kit: Kit) -> No
     kit.intrude(removed(1))
     flaws, notes = verified(kit, Keys())
     assert flaws == []
-    assert notes[0].startswith("1 signatures were not checked")
+    assert notes[0].startswith("1 signature was not checked")
 
 
 def test_a_signature_is_not_taken_for_a_secret() -> None:
