@@ -56,6 +56,9 @@ def command(
     ledger = source.approved(clock.now()).ledger
     target = _target(kind, address, Style(style), ca, certificate, index)
     held = position or _position(source.root, f"{ledger.where}\0{kind}\0{address}")
+    if not cache.private(held):
+        what = "others can write it, or the folder it is in, and could have entries left out"
+        raise InputError(f"--position {held}: {what}; take that right away, or name another file")
     click.echo(f"{ship(ledger, target, held)} entries sent to {address}")
     return 0
 

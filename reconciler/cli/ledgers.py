@@ -83,12 +83,20 @@ def _anchored(head: Anchor, loaded: Loaded, root: Path, told: int) -> None:
 @contextmanager
 def index(ledger: Ledger, root: Path) -> Iterator[Index]:
     """With all that the ledger has. Raises LedgerError at a flaw."""
-    found = Index(file_in(cache.folder(os.environ), root, ledger.where), ledger)
+    file = file_in(cache.folder(os.environ), root, ledger.where)
+    if file is not None and not _alone(file):
+        file = None  # in memory: a row that somebody took out of a file would be missing here
+    found = Index(file, ledger)
     try:
         found.follow()
         yield found
     finally:
         found.close()
+
+
+def _alone(file: Path) -> bool:
+    """Whether nobody else can write the file, or what SQLite would put into it."""
+    return all(cache.private(Path(f"{file}{end}")) for end in ("", "-journal", "-wal"))
 
 
 def recorded(holding: Holding) -> Recorded:

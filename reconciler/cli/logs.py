@@ -29,5 +29,4 @@ class _Stderr(logging.Handler):
 def begin(environment: Mapping[str, str]) -> None:
     log = logging.getLogger("reconciler")
     log.setLevel(logging.DEBUG if environment.get(DEBUG) else logging.WARNING)
-    log.propagate = False
     log.handlers = [_Stderr()]
