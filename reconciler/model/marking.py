@@ -20,11 +20,6 @@ class Mark:
     owner: str | None = None
     controller: str | None = None
 
-    @property
-    def rank(self) -> int:
-        """Of several marks on one row the lowest counts: what is ours in any way is ours."""
-        return 0 if self.marker is not None else 2 if self.controller is not None else 1
-
 
 NO_MARK = Mark()
 

@@ -14,11 +14,15 @@ from tests.e2e.test_scenarios import ALICE, AZURE, BOB, GCP, POLICY, G
 LONG = "duration: 20h"
 
 
-def owned(company: Company, text: str, at: float = -1) -> None:
-    """The first lines of reconciler.yaml, in place of those about the owner."""
+def with_owner(company: Company, text: str) -> dict[str, str | None]:
+    """reconciler.yaml with `text` in place of its lines about the owner."""
     lines = (company.root / "reconciler.yaml").read_text().splitlines(keepends=True)
     rest = "".join(line for line in lines if not line.startswith("owner"))
-    company.merge({"reconciler.yaml": text + rest}, at=at)
+    return {"reconciler.yaml": text + rest}
+
+
+def owned(company: Company, text: str, at: float = -1) -> None:
+    company.merge(with_owner(company, text), at=at)
 
 
 @pytest.fixture
@@ -58,6 +62,13 @@ def test_an_owner_that_changes_without_a_word_does_not_count_and_nothing_is_lost
 ) -> None:
     company.merge({G: grant(ALICE, POLICY, GCP, AZURE)})
     company.converge()
+    company.git("switch", "-q", "-c", "pull", at=1)
+    company.stage(with_owner(company, "owner: acme\n"))
+    company.git("commit", "-q", "-m", "An owner", at=1)
+    checked = company.run("check", at=1)
+    assert checked.code == 2
+    assert "owner_was" in checked.out
+    company.git("switch", "-q", "main")
     owned(company, "owner: acme\n", at=1)
     silent = company.plan(at=1)
     assert (silent.code, silent.changes) == (2, [])

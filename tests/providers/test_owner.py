@@ -178,6 +178,10 @@ def test_a_row_of_azure_is_ours_by_its_request_whoever_it_was_described_by() -> 
     assert mark_of(theirs, id, SINCE).owner == "other-team"
     formerly = replace(theirs, request=marks.request_name(uuid4()))
     assert mark_of(formerly, id, SINCE) == Mark(owner="")
+    ours = replace(row, description=f"jit:acme:{id} without end")
+    assert mark_of(ours, id, SINCE) == Mark(marker=id)
+    taken = replace(ours, request=marks.request_name(uuid4(), "other-team"))
+    assert mark_of(taken, id, SINCE).owner == UNTOLD
     assert mark_of(row, id, SINCE) == Mark()
     for owner, mark in (("acme", Mark(marker=id)), ("", Mark(owner=""))):
         name = marks.assignment_name(row.scope, row.oid, row.role, owner)

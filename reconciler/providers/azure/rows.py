@@ -135,15 +135,15 @@ class Rows:
 
 
 def mark_of(row: Row, id: str, marking: Marking) -> Mark:
-    """By the description and by the request; by the name where neither says anything."""
+    """By the request, which is newer than any description; else by that, and else by the name."""
     owners = dict.fromkeys((marking.owner, *marking.was, ""))
-    said = marks.read(row.description)
     asked = marks.owner_of_request(row.request, owners)
-    found = [marking.read(*said)] if said else []
-    found += [marking.read(asked, id)] if asked is not None else []
-    if not found:
-        found = [marking.read(owner, id) for owner in owners if row.named_by(owner)]
-    return min(found, key=lambda mark: mark.rank, default=NO_MARK)
+    if asked is not None:
+        return marking.read(asked, id)
+    if said := marks.read(row.description):
+        return marking.read(*said)
+    named = next((owner for owner in owners if row.named_by(owner)), None)
+    return NO_MARK if named is None else marking.read(named, id)
 
 
 def root_of(scope: str) -> str:
