@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from reconciler.errors import InputError, ReconcilerError
-from reconciler.repository.git import Git, environment, words_of
+from reconciler.git_environment import environment
+from reconciler.repository.git import Git, words_of
 from reconciler.repository.git_answers import REGULAR
 
 REMOTE = "origin"

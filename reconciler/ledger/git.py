@@ -9,23 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.git_environment import writing
 from reconciler.ledger.base import LedgerError
 
 REMOTE = "origin"
 NOBODY = ("-c", "user.name=access-reconciler", "-c", "user.email=access-reconciler@localhost")
 _QUIET = ("core.hooksPath=/dev/null", "gc.auto=0", "maintenance.auto=false", "core.fsync=all")
-_ENVIRONMENT = {
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C",
-}
-# A hook or an alias runs with these set, and they would point git at another repository or person.
-_MISLEADING = (
-    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_PREFIX"),
-    *("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_DATE"),
-    *("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"),
-)
 _PATIENCE = 300  # seconds for one command: a remote that hangs is an error, not a wait for ever
 
 
@@ -90,7 +79,7 @@ class Git:
                 stdin=wanted,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=writing(),
             ) as process:
                 assert process.stdout is not None
                 while head := process.stdout.readline():
@@ -107,7 +96,7 @@ class Git:
                 self._command(arguments),
                 input=given,
                 capture_output=True,
-                env=_environment(),
+                env=writing(),
                 check=False,
                 timeout=_PATIENCE,
             )
@@ -140,8 +129,3 @@ def why(stderr: bytes) -> str:
     return (
         said[0].removeprefix("fatal: ").removeprefix("error: ") if said else "it does not say why"
     )
-
-
-def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if key not in _MISLEADING}
-    return kept | _ENVIRONMENT

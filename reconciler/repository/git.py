@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from reconciler.errors import InputError
+from reconciler.git_environment import environment
 from reconciler.repository.git_answers import (
     CHUNK,
     REGULAR,
@@ -28,22 +29,6 @@ from reconciler.repository.git_answers import (
     tree_entry,
 )
 
-# Replacement objects and grafts would show another history than everybody else's.
-_ENVIRONMENT = {
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": os.devnull,
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C",
-}
-# A hook runs with some of these set. They would point git at another repository, index or history
-# (`git rev-parse --local-env-vars`, but for the user's configuration), or read paths as patterns.
-_MISLEADING = frozenset({
-    "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH",
-    "GIT_SHALLOW_FILE", "GIT_REPLACE_REF_BASE", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_ATTR_SOURCE",
-    "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
-})  # fmt: skip
 _EXACTLY = re.compile(r"(HEAD|[0-9a-f]{40}|[0-9a-f]{64})([~^@].*)?|refs/.*")
 
 
@@ -280,12 +265,6 @@ def tracked_by_git(root: Path) -> bool:
     with suppress(InputError):
         return Git(root).says("rev-parse", "--is-inside-work-tree", "--show-cdup") == "true"
     return False
-
-
-def environment() -> dict[str, str]:
-    """Ours, and no more of the user's own than does no harm."""
-    kept = {key: value for key, value in os.environ.items() if key not in _MISLEADING}
-    return kept | _ENVIRONMENT
 
 
 def words_of(stderr: bytes) -> str:

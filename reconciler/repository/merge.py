@@ -16,7 +16,8 @@ from datetime import datetime
 from pathlib import Path
 
 from reconciler.errors import InputError
-from reconciler.repository.git import Git, at, environment, words_of
+from reconciler.git_environment import environment
+from reconciler.repository.git import Git, at, words_of
 from reconciler.repository.words import printable
 
 _NOBODY = {"NAME": "access-reconciler", "EMAIL": "access-reconciler@example.com"}

@@ -254,3 +254,45 @@ def test_without_git_it_says_so(world: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent / "nowhere"))
     with pytest.raises(LedgerError, match="git is not installed"):
         ledger(world / "alice").head()
+
+
+LOCAL = {
+    "GIT_DIR": "other",
+    "GIT_WORK_TREE": "other",
+    "GIT_COMMON_DIR": "other",
+    "GIT_INDEX_FILE": "other/index",
+    "GIT_OBJECT_DIRECTORY": "other/objects",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES": "other/objects",
+    "GIT_SHALLOW_FILE": "shallow",
+    "GIT_GRAFT_FILE": "grafts",
+    "GIT_NAMESPACE": "x",
+}
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_no_variable_takes_the_ledger_to_another_repository(
+    world: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, value = world / "alice", LOCAL[name]
+    ledger(alice).append([event(reason="one")])
+    git(world, "init", "-q", "--bare", "other")
+    for file in ("shallow", "grafts"):
+        (world / file).write_text(git(alice, "rev-parse", "HEAD") + "\n")
+    with monkeypatch.context() as inside:
+        inside.setenv(name, value if value == "x" else str(world / value))
+        ledger(alice).append([event(reason="two")])
+        assert reasons(alice) == ["one", "two"]
+    assert git(world / "other", "count-objects") == "0 objects, 0 kilobytes"
+    assert reasons(clone(world, "bob")) == ["one", "two"]
+
+
+def test_a_batch_is_ours_whoever_committed_last_in_this_shell(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as inside:
+        for who in ("AUTHOR", "COMMITTER"):
+            inside.setenv(f"GIT_{who}_NAME", "Mallory")
+            inside.setenv(f"GIT_{who}_EMAIL", "mallory@example.com")
+        ledger(world / "alice").append([event(reason="one")])
+    people = git(world / "origin.git", "log", "-1", "--format=%an %cn", BRANCH)
+    assert people == "access-reconciler access-reconciler"
