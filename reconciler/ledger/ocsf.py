@@ -29,7 +29,8 @@ _CLASSES = {0: "Base Event", 2004: "Detection Finding", 3004: "Entity Management
             6008: "Application Error"}  # fmt: skip
 _BASE, _FINDING, _ENTITY, _ACCESS, _LIFECYCLE, _ERROR = _CLASSES
 _OTHER = 99
-_EMAIL = re.compile(r"[a-zA-Z0-9!#$%&'*+-/=?^_`{|}~.]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+")  # OCSF's
+# OCSF's, anchored: looked for within a text it would be tried anew at each character.
+_EMAIL = re.compile(r"\A[a-zA-Z0-9!#$%&'*+-/=?^_`{|}~.]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
