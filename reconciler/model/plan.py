@@ -87,7 +87,8 @@ class Warning:
 @dataclass(frozen=True, slots=True, order=True)
 class OpenReview:
     """Access that was taken in an emergency (`path`, as `commit` brought it in) and that nobody
-    has looked at afterwards, to be done by `due`. `wakes` are the people and groups to be told."""
+    has looked at afterwards, to be done by `due`. `wakes` are the people and groups to be told,
+    `reviewers` the people who may look at it."""
 
     due: datetime
     path: str
@@ -97,6 +98,7 @@ class OpenReview:
     reason: str
     pull: str = ""
     wakes: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
 
 
 Step = Change | AlreadyHeld | Foreign | Warning  # what a plan is put together from

@@ -9,7 +9,6 @@ from typing import cast
 
 from reconciler.errors import Problem, ReconcilerError
 from reconciler.model import (
-    AfterReview,
     Claim,
     Grant,
     OpenReview,
@@ -23,7 +22,7 @@ from reconciler.proof.evidence import Dossier, Memory, Open
 from reconciler.proof.grants import Grants, Key, Outcome, key
 from reconciler.proof.holdings import by_version
 from reconciler.proof.past import Past
-from reconciler.proof.reviews import AfterReviews
+from reconciler.proof.reviews import AfterReviews, Closed
 from reconciler.proof.wanted import wants
 from reconciler.repository.archive import Archive
 from reconciler.repository.contents import undisturbed
@@ -49,7 +48,7 @@ class Authorised:
     notices: tuple[str, ...]
     problems: tuple[Problem, ...]
     refused: frozenset[str] = frozenset()
-    reviewed: tuple[Version[AfterReview], ...] = ()
+    reviewed: tuple[Closed, ...] = ()
 
     def only(self, systems: frozenset[str]) -> Authorised:
         """With the claims on these systems alone."""

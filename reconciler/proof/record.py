@@ -59,8 +59,8 @@ def _refused(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
 
 
 def _reviewed(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
-    for review in found.reviewed:
-        about = review.content
+    for closed in found.reviewed:
+        about = closed.review
         yield Event(
             EventKind.REVIEWED,
             at,
@@ -68,5 +68,7 @@ def _reviewed(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
             path=about.grant,
             commit=about.commit,
             outcome="justified" if about.justified else "misuse",
+            approved_by=closed.by,
+            pull=closed.pull,
             reason=about.remarks,
         )

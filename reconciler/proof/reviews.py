@@ -24,6 +24,16 @@ from reconciler.proof.grants import Grants, Outcome
 FOLDER = "grants/break-glass/"
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A file of reviews/ that closes an emergency: who of those that may have looked, and in which
+    pull request. Both are empty where no proof is asked for."""
+
+    review: AfterReview
+    by: tuple[str, ...] = ()
+    pull: str = ""
+
+
 @dataclass
 class AfterReviews:
     """`closing` are the files of reviews/ that stand; `closed` those by which somebody has looked,
@@ -33,7 +43,7 @@ class AfterReviews:
     dossier: Dossier
     grants: Grants
     closing: tuple[Version[AfterReview], ...]
-    closed: list[Version[AfterReview]] = field(default_factory=list)
+    closed: list[Closed] = field(default_factory=list)
 
     def open(self, versions: Iterable[Version[Grant]]) -> Iterator[OpenReview]:
         versions = tuple(versions)
@@ -47,6 +57,7 @@ class AfterReviews:
             if found is None or self._closed(version, taken, found):
                 continue
             subjects = tuple(sorted({o.claim.subject.id for o in taken}))
+            may = _people(found.review_by, self.changes.tip.roster) - {*subjects}
             due = version.merged + found.review_within
             yield OpenReview(
                 due,
@@ -57,6 +68,7 @@ class AfterReviews:
                 version.content.reason,
                 judgement.pull,
                 found.wakes,
+                tuple(sorted(may)),
             )
 
     def _rule(self, name: str, number: int) -> BreakGlass | None:
@@ -69,19 +81,21 @@ class AfterReviews:
             about = review.content
             counts = review.id not in self.changes.refused and about.commit == version.commit
             named = about.grant in (version.path, version.origin)
-            if counts and named and self._independent(review, grantees, rule.review_by):
-                self.closed.append(review)
+            if not counts or not named:
+                continue
+            if closed := self._independent(review, grantees, rule.review_by):
+                self.closed.append(closed)
                 return True
         return False
 
     def _independent(
         self, review: Version[AfterReview], grantees: frozenset[str], by: Source
-    ) -> bool:
+    ) -> Closed | None:
         """Somebody whom the rule names, and who had none of the access, opened it or approved it."""
         number = self.changes.number(review.commit)
         settings = self.changes.forge(number)
         if settings.kind is ForgeKind.NONE or self.changes.trusts(number):
-            return True
+            return Closed(review.content)
         want = Want(review.commit, review.origin, review.blob)
         evidence = self.dossier.of(settings, want)
         then, today = self.changes.ground(number - 1).roster, self.changes.tip.roster
@@ -98,9 +112,9 @@ class AfterReviews:
                 settings=settings,
             )
             author = whose(pull.author, then, today) if pull.author else ""
-            if not found.void and eligible & (found.persons | {author}):
-                return True
-        return False
+            if not found.void and (who := eligible & (found.persons | {author})):
+                return Closed(review.content, tuple(sorted(who)), pull.url)
+        return None
 
 
 def _people(source: Source, roster: Roster) -> frozenset[str]:

@@ -100,7 +100,8 @@ def _said(event: Event) -> Iterator[str]:
     if event.rule:
         yield f"rule {event.rule}"
     if event.approved_by:
-        yield f"approved by {', '.join(event.approved_by)}"
+        word = "looked at" if event.kind is EventKind.REVIEWED else "approved"
+        yield f"{word} by {', '.join(event.approved_by)}"
     if event.pull:
         yield f"pull request {event.pull}"
     if event.counts:

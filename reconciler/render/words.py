@@ -18,7 +18,7 @@ from reconciler.model import (
     Unapproved,
 )
 from reconciler.planning.guards import RELEASABLE
-from reconciler.policy.words import short
+from reconciler.policy.words import short, some
 from reconciler.providers.base import Outcome
 
 SIGNS = {Action.ADD: "+", Action.EXTEND: "~", Action.SHORTEN: "~", Action.REMOVE: "-"}
@@ -109,8 +109,10 @@ def emergency(review: OpenReview, hint: str = " (`reconciler review` says how)")
 
 def closing(review: OpenReview) -> tuple[str, ...]:
     """What to write, whole: an id that was cut cannot be copied."""
+    who = some(review.reviewers) or "somebody whom the rule names under `review`"
     return (
-        f"to close it, write reviews/{PurePosixPath(review.path).name} and have it approved:",
+        f"to close it: {who} opens or approves a pull request that brings in "
+        f"reviews/{PurePosixPath(review.path).name}:",
         f"grant: {review.path}",
         f"commit: {review.commit}",
         "outcome: justified  # or misuse",

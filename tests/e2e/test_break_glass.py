@@ -43,7 +43,9 @@ def test_it_is_given_at_once_and_those_who_are_to_be_woken_are_told(taken: Hoste
     assert said(taken) == [comment]  # once
     for command in ("plan", "review"):
         assert "break-glass by alice@example.com" in taken.run(command).out
-    assert "to close it, write reviews/alice.yaml" not in taken.run("plan").out
+    how = "to close it: erin@example.com opens or approves a pull request that brings in reviews/"
+    assert how in taken.run("review").out
+    assert "to close it" not in taken.run("plan").out
 
 
 def test_it_is_shown_until_somebody_else_has_looked(taken: Hosted) -> None:
@@ -206,4 +208,7 @@ def test_the_ledger_tells_the_emergency_and_who_looked_at_it(recorded: Hosted) -
     events = [(e["kind"], e.get("outcome", "")) for e in told]
     assert events.count(("break-glass", "")) == 1
     assert events.count(("reviewed", "misuse")) == 1
+    [reviewed] = [e for e in told if e["kind"] == "reviewed"]
+    assert [*reviewed["approved_by"]] == ["erin@example.com"]
+    assert "/pull/" in reviewed["pull"]
     assert ("decided", "granted") in events

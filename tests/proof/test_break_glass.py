@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.render.words import closing
 from tests.proof.town import (
     RULES,
     Town,
@@ -77,6 +78,19 @@ def test_an_after_review_is_shown_until_it_is_closed_also_without_the_grant(town
     town.wait(days=90)
     [review] = town.run().reviews
     assert review.due < town.at
+
+
+def test_who_may_close_an_after_review_is_told_and_then_who_did(town: Town) -> None:
+    """Those whom the rule names, without whom the access was given to."""
+    town.begin(GLASS)
+    made = town.pull("alice", {BROKEN: breaks()})
+    [review] = town.run().reviews
+    assert review.reviewers == ("bob@example.com", "frank@example.com", "grace@example.com")
+    assert "bob@example.com, frank@example.com or grace@example.com opens" in closing(review)[0]
+    town.pull("erin", {"reviews/a.yaml": closes(made)}, "carol", "frank")
+    [closed] = town.run().authorised.reviewed
+    assert closed.by == (mail("frank"),)
+    assert "/pull/" in closed.pull
 
 
 def closes(commit: str, grant: str = BROKEN) -> str:
