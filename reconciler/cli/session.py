@@ -148,6 +148,7 @@ class Session:
             unapproved=found.unapproved,
             reviews=found.reviews,
             notices=(*found.notices, *self._lost()),
+            places=tuple(sorted((n, s.setup) for n, s in self.connections.systems.items())),
         )
 
     def _unread(self) -> tuple[Unknown, ...]:

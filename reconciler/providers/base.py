@@ -138,10 +138,12 @@ is ours among marks, where the system has room for any. Raises ItemError."""
 @dataclass(frozen=True, slots=True)
 class ConfiguredSystem:
     """A system as reconciler.yaml sets it up. `exclusive` entitlements are ours whole: whoever
-    holds one undeclared loses it. `was` are the names it had before."""
+    holds one undeclared loses it. `was` are the names it had before. `setup` is a digest of where
+    it is, how it is set up and whose mark it bears."""
 
     system: System
     mode: Mode
     rate: Rate
     exclusive: tuple[Item, ...] = ()
     was: tuple[str, ...] = ()
+    setup: str = ""

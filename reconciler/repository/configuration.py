@@ -90,7 +90,11 @@ def configuration(tree: Tree, schemas: Path) -> tuple[Configuration | None, Gram
     broken = frozenset(data["systems"]) - frozenset(known)
     grammar = Grammar(schemas, known, broken, _digest(settings), leading(former))
     systems = tuple(
-        _configured(name, data["systems"][name], tree, grammar, problems) for name in known
+        replace(
+            _configured(name, data["systems"][name], tree, grammar, problems),
+            setup=_digest({"is": settings[name], "owner": marking.owner}),
+        )
+        for name in known
     )
     lookback = _lookback(data, tree, problems)
     ledger = _ledger(data.get("ledger"), tree, problems)

@@ -215,6 +215,21 @@ def test_18_another_plan_than_the_expected_one_is_refused(company: Company) -> N
     assert company.apply("--expect-hash", seen).code == 0
 
 
+def test_18_the_same_plan_for_a_system_that_is_set_up_otherwise_is_another(
+    company: Company,
+) -> None:
+    """An addition has no live row that would tell the one place from the other."""
+    company.merge({G: grant(ALICE, GCP)})
+    seen = company.plan()
+    text = (company.root / "reconciler.yaml").read_text()
+    head, _, gcp = text.partition("  gcp:")
+    other = gcp.replace("    mode: enforce\n", "    mode: enforce\n    projects: {a: b-prod}\n", 1)
+    company.merge({"reconciler.yaml": f"{head}  gcp:{other}"})
+    assert company.plan().json["changes"] == seen.json["changes"]
+    assert company.apply("--expect-hash", seen.json["hash"]).code == 1
+    assert company.gained() == set()
+
+
 def test_19_the_future_can_be_looked_at(company: Company) -> None:
     company.merge({G: grant(ALICE, GCP)})
     company.converge()

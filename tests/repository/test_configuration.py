@@ -242,3 +242,17 @@ def test_a_mistake_about_the_ledger_is_told(text: str, said: str) -> None:
     assert found is None
     assert len(problems) == 1
     assert said in problems[0]
+
+
+def test_how_a_system_is_set_up_has_a_digest_of_its_own() -> None:
+    def setup(gcp: str, more: str = "") -> list[str]:
+        azure = "{provider: azure, tenant: 00000000-0000-0000-0000-000000000000}"
+        text = f"systems:\n  gcp: {{provider: gcp{gcp}}}\n  azure: {azure}\n{more}"
+        return [system.setup for system in valid(text).systems]
+
+    before = setup("")
+    assert setup(", mode: enforce, concurrency: 2") == before  # not where, and not what
+    elsewhere = setup(', endpoint: "grpc://127.0.0.1:1"')
+    assert (elsewhere[0] != before[0], elsewhere[1] == before[1]) == (True, True)
+    marked = setup("", "owner: acme\nowner_was: []\n")
+    assert [a != b for a, b in zip(marked, before, strict=True)] == [True, True]
