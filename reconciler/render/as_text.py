@@ -113,7 +113,7 @@ def applied(
     _held(plan, console)
     unknown(plan, console)
     _section(console, "Warnings", "yellow", ((w.system, w.text) for w in plan.warnings))
-    console.print(f"[bold]Applied:[/] {done(outcomes, skipped)}. [dim]{counts(plan)}.[/]")
+    console.print(f"[bold]Applied:[/] {done(outcomes, skipped)}. [dim]Planned: {counts(plan)}.[/]")
 
 
 def _changes(changes: Iterable[Change], console: Console, modes: Mapping[str, Mode]) -> None:

@@ -22,6 +22,11 @@ _COLOURS = {
     Holds.HAD: "dim",
     Holds.UNKNOWN: "yellow",
 }
+NOTHING = (
+    "Nothing of this is declared for them, or was within the look-back. What others gave is looked "
+    "for where it is asked for by name, like 'system=gcp,project=payments-prod,role=roles/viewer'; "
+    "what a group of directory/ was granted is told of its members."
+)
 _FEW = 5  # events of one assignment that people are shown
 
 
@@ -29,7 +34,7 @@ def text(who: str, answers: Sequence[Answer], plan: Plan, console: Console) -> N
     as_text.notices(plan, console)
     console.print(f"[bold]{safe(who)}[/]")
     if not answers:
-        console.print("  Nothing of this is declared for them, or was within the look-back.")
+        console.print(f"  {NOTHING}", soft_wrap=True)
     for answer in answers:
         _answer(answer, who, console)
     as_text.unknown(plan, console)

@@ -44,7 +44,7 @@ def text(told: Told, console: Console) -> None:
         console.print(f"[bold yellow]! {safe(notice)}[/]")
     console.print(f"[bold]From {moment(told.earlier)} to {moment(told.later)}[/]")
     console.print("Declared in git, and approved", style="bold")
-    _rows([_declared(one) for one in told.declared], console)
+    _rows([_declared(one, told.later) for one in told.declared], console)
     if told.done is not None:
         console.print("Done, by the ledger", style="bold")
         _rows([_done(turn, one) for turn, one in told.done], console)
@@ -64,9 +64,11 @@ def _rows(rows: list[tuple[str, ...]], console: Console) -> None:
         console.print(stacked(rows, 3) if narrow(console) else table(rows))
 
 
-def _declared(one: Turned) -> tuple[str, ...]:
+def _declared(one: Turned, later: datetime) -> tuple[str, ...]:
     spell = one.spell
-    end = f"to {moment(spell.end)} ({spell.cause})" if spell.end else "on, without an end"
+    end = f"to {moment(spell.end)}" if spell.end else "on, without an end"
+    if spell.end and spell.end <= later:  # what is still to come has not expired
+        end = f"{end} ({spell.cause})"
     e = spell.entitlement
     places = (spell.subject, short(e.role), e.resource, e.system)
     times = f"from {moment(spell.start)} {end}"

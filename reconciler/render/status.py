@@ -37,11 +37,16 @@ _SPEAKS = frozenset(
 )
 
 
+_OTHERS = (
+    "What others gave is listed with --foreign, under the names that its system has for people."
+)
+
+
 def text(lines: Sequence[Line], console: Console) -> None:
     headers = ("who", "what", "where", "system", "state", "until", "grants")
     rows = [_line(line) for line in lines]
     if not rows:
-        console.print("Nobody here holds anything that is known.")
+        console.print(f"Nobody here holds anything that is known. {_OTHERS}", soft_wrap=True)
     else:
         console.print(stacked(rows, 2) if narrow(console) else table(rows, headers))
 

@@ -65,6 +65,9 @@ def test_what_was_done_is_told_with_the_rule_and_who_approved(hall: Hosted) -> N
     said = hall.run("diff", "--from", hall.time(-1), "--to", hall.time(4), at=20).out
     assert "+ gained  alice@example.com  write" in said
     assert "Declared: 1 gained, 0 lost, 0 came and went." in said
+    assert "(expired)" not in said  # it was still to come
+    over = hall.run("diff", "--from", hall.time(-1), "--to", hall.time(9), at=20).out
+    assert "(expired)" in over
 
 
 def test_commits_stand_for_the_moment_at_which_they_came_in(hall: Hosted) -> None:

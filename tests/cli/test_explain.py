@@ -110,6 +110,12 @@ def test_what_nobody_asked_for_is_answered_with_how_to_ask(settled: Hosted) -> N
     assert "nobody asked for it; `reconciler request` asks" in done.out
 
 
+def test_whom_no_file_names_is_answered_with_where_else_to_look(settled: Hosted) -> None:
+    """Grace administers a repository: that no file says it must not be read as that she has nothing."""
+    done = settled.run("explain", "grace@example.com")
+    assert "What others gave is looked for where it is asked for by name" in done.out
+
+
 def test_a_glob_asks_for_some_of_it(settled: Hosted) -> None:
     assert list(asked(settled, ALICE, "gcp: * on projects/payments-*")) == [
         "gcp roles/cloudsql.viewer"

@@ -200,7 +200,9 @@ def test_what_was_done_and_what_was_only_planned_are_told_apart(everything: Plan
     out = io.StringIO()
     console = Console(file=out, width=200)
     as_text.applied(everything, outcomes, (others[1],), console, {"sys": Mode.ENFORCE})
-    assert "Applied: 1 added; 1 failed; 1 only planned (mode: report)." in out.getvalue()
+    assert "Applied: 1 added; 1 failed; 1 only planned (mode: report). Planned: 1 to add" in (
+        out.getvalue()
+    )
 
 
 def test_what_a_person_may_release_is_told_with_the_command_that_does_it(everything: Plan) -> None:
