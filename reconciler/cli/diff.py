@@ -128,5 +128,5 @@ def _done(
             found = done_between(index, a, b, Question(person=who))
     except LedgerError as e:
         return None, str(e)
-    gained = [(Turn.GAINED, ledgers.recorded(one)) for one in found.gained]
-    return (*gained, *((Turn.LOST, ledgers.recorded(one)) for one in found.lost)), ""
+    turned = ((Turn.GAINED, found.gained), (Turn.LOST, found.lost), (Turn.PASSED, found.passed))
+    return tuple((turn, ledgers.recorded(one)) for turn, rows in turned for one in rows), ""

@@ -111,4 +111,5 @@ def recorded(holding: Holding) -> Recorded:
         holding.rule,
         holding.approved_by,
         holding.pull,
+        holding.gone,
     )

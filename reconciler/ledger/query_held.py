@@ -4,9 +4,10 @@ index; what nobody recorded (access from before the ledger, or given by others) 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from reconciler.ledger.index import Index
@@ -26,7 +27,7 @@ class Holding:
     """An assignment that somebody held. `ours` says that we gave it; otherwise it was declared and
     there before us. `since` is when that was recorded, `until` the end it was to have then:
     past it, it is late. `rule`, `approved_by` and `pull` are those of the decision behind it,
-    `number` the entry that says so."""
+    `number` the entry that says so. `gone` is when it was over, None while it is not."""
 
     assignment: Assignment
     subject: str
@@ -39,6 +40,7 @@ class Holding:
     approved_by: tuple[str, ...]
     pull: str
     number: int
+    gone: datetime | None = None
 
     def late(self, at: datetime) -> bool:
         return self.until is not None and self.until <= at
@@ -46,10 +48,12 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`gained` as held at the later moment, `lost` as held at the earlier one."""
+    """`gained` as held at the later moment, `lost` as held at the earlier one, `passed` as held
+    only in between: each time of it."""
 
     gained: tuple[Holding, ...]
     lost: tuple[Holding, ...]
+    passed: tuple[Holding, ...] = ()
 
 
 def held_at(index: Index, at: datetime, about: Question | None = None) -> tuple[Holding, ...]:
@@ -58,15 +62,19 @@ def held_at(index: Index, at: datetime, about: Question | None = None) -> tuple[
     about = about or Question()
     names = _Names(index)
     now = micros(at)
-    last = {
-        spot: one
-        for spot, one in _fold(_rows(index, now, about), names).items()
-        if one.until is None or one.until > now or (one.ours and not one.native)
-    }
-    told = {e.number: e for e in index.entries({one.number for one in last.values()})}
+    held, _ = _fold(_rows(index, now, about), names)
+    last = [(spot, one) for spot, one in held.items() if not one.ended(now)]
+    return _told(index, now, about, names, last)
+
+
+def _told(
+    index: Index, now: int, about: Question, names: _Names, found: Sequence[tuple[_Spot, _Held]]
+) -> tuple[Holding, ...]:
+    """With the decisions as they were at `now`. Sorted by assignment."""
+    told = {e.number: e for e in index.entries({one.number for _, one in found})}
     decisions = _Decisions(index, now, told.values())
-    found = [_holding(spot, one, told[one.number], names, decisions) for spot, one in last.items()]
-    return tuple(sorted((h for h in found if _is(about, h)), key=lambda h: h.assignment))
+    rows = [_holding(spot, one, told[one.number], names, decisions) for spot, one in found]
+    return tuple(sorted((h for h in rows if _is(about, h)), key=lambda h: h.assignment))
 
 
 def between(
@@ -74,10 +82,27 @@ def between(
 ) -> Difference:
     before = {h.assignment.key: h for h in held_at(index, earlier, about)}
     after = {h.assignment.key: h for h in held_at(index, later, about)}
+    passed = _passed(index, micros(earlier), micros(later), about or Question())
     return Difference(
         tuple(h for key, h in after.items() if key not in before),
         tuple(h for key, h in before.items() if key not in after),
+        tuple(h for h in passed if h.assignment.key not in {*before, *after}),
     )
+
+
+def _passed(index: Index, start: int, end: int, about: Question) -> Iterator[Holding]:
+    """What began after `start` and was over at `end`."""
+    names = _Names(index)
+    held, over = _fold(_rows(index, end, about), names)
+    over += [(spot, replace(one, gone=one.until)) for spot, one in held.items() if one.ended(end)]
+    within = [(spot, one) for spot, one in over if one.since > start]
+    # By the decisions of then: the same file may have been approved again, by others.
+    for gone, group in groupby(sorted(within, key=lambda row: row[1].gone or end), _gone):
+        yield from _told(index, gone or end, about, names, [*group])
+
+
+def _gone(row: tuple[_Spot, _Held]) -> int | None:
+    return row[1].gone
 
 
 _Spot = tuple[int, int]  # ids of an entitlement and of a principal
@@ -91,6 +116,16 @@ class _Held:
     native: bool
     ours: bool
     replaced: str = ""  # the role that was there before us, in a single-slot system
+    gone: int | None = None
+
+    def ended(self, now: int) -> bool:
+        """By itself: what we have to take away is held until that is done."""
+        by_itself = self.native or not self.ours
+        return by_itself and self.until is not None and self.until <= now
+
+    def over(self, at: int) -> _Held:
+        """Taken away then, or ended by itself before."""
+        return replace(self, gone=self.until if self.ended(at) else at)
 
 
 def _rows(index: Index, now: int, about: Question) -> list[Any]:
@@ -115,18 +150,26 @@ def _is(about: Question, held: Holding) -> bool:
     return not about.grant or any(map(fitting(about.grant), held.grants))
 
 
-def _fold(rows: Iterable[Any], names: _Names) -> dict[_Spot, _Held]:
-    """As `recall` remembers, by the ids of the index."""
+def _fold(
+    rows: Iterable[Any], names: _Names
+) -> tuple[dict[_Spot, _Held], list[tuple[_Spot, _Held]]]:
+    """As `recall` remembers, by the ids of the index; and what is over."""
     held: dict[_Spot, _Held] = {}
+    over: list[tuple[_Spot, _Held]] = []
     for number, at, step, entitlement, principal, until, native, replaces, restores in rows:
         spot = (entitlement, principal)
         was = held.get(spot)
         now = _Held(number, at, until, bool(native), True)
+        if step in (ADDED, HELD) and was and was.ended(at):
+            over.append((spot, was.over(at)))
+            was = None
         if step == ADDED:
             replaced = replaces
             if replaces:
-                other = held.pop((names.beside(entitlement, replaces), principal), None)
+                beside = (names.beside(entitlement, replaces), principal)
+                other = held.pop(beside, None)
                 replaced = other.replaced if other and other.ours else replaces
+                over += [(beside, other.over(at))] if other else []
             held[spot] = replace(now, replaced=replaced)
         elif step == MOVED:
             held[spot] = replace(
@@ -135,12 +178,13 @@ def _fold(rows: Iterable[Any], names: _Names) -> dict[_Spot, _Held]:
         elif step == REMOVED:
             replaced = was.replaced if was else ""
             held.pop(spot, None)
+            over += [(spot, was.over(at))] if was else []
             if restores and restores != replaced:
                 beside = (names.beside(entitlement, restores), principal)
                 held[beside] = replace(now, until=None, native=False, replaced=replaced)
         elif step == HELD and not (was and was.ours):
             held[spot] = replace(now, since=was.since if was else at, ours=False)
-    return held
+    return held, over
 
 
 class _Names:
@@ -214,4 +258,5 @@ def _holding(
         () if came_back else decision.approved_by,
         "" if came_back else decision.pull,
         one.number,
+        None if one.gone is None else EPOCH + timedelta(microseconds=one.gone),
     )

@@ -48,7 +48,8 @@ class Turned:
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What the ledger says that somebody held: by our doing (`ours`), or already before us. `until`
-    is the end that it was to have; `pull`, `rule` and `approved_by` are of the decision behind it."""
+    is the end that it was to have; `pull`, `rule` and `approved_by` are of the decision behind it.
+    `gone` is when it was over, None while it is not."""
 
     assignment: Assignment
     subject: str
@@ -60,6 +61,7 @@ class Recorded:
     rule: str = ""
     approved_by: tuple[str, ...] = ()
     pull: str = ""
+    gone: datetime | None = None
 
 
 def spells(claims: Iterable[Claim]) -> tuple[Spell, ...]:

@@ -84,6 +84,8 @@ def _done(turn: Turn, one: Recorded) -> tuple[str, ...]:
 def _since(one: Recorded) -> str:
     until = f", until {moment(one.until)}" if one.until else ""
     before = "" if one.ours else " (already held, not by us)"
+    if one.gone:
+        return f"from {moment(one.since)} to {moment(one.gone)}{until}{before}"
     return f"since {moment(one.since)}{until}{before}"
 
 
@@ -131,6 +133,7 @@ def _recorded(turn: Turn, one: Recorded) -> dict[str, Any]:
         "subject": one.subject or None,
         "since": as_json.instant(one.since),
         "until": as_json.instant(one.until),
+        "gone": as_json.instant(one.gone),
         "native_expiry": one.native_expiry,
         "ours": one.ours,
         "grants": list(one.grants),

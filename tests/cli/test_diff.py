@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def turns(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
         (-1, 4, [("gained", ALICE)], [("gained", ALICE)]),
         (4, 20, [("lost", ALICE)], [("lost", ALICE)]),
         (4, 8.5, [("lost", ALICE)], []),  # declared over, and nothing had taken it away yet
-        (-1, 20, [("came and went", ALICE)], []),
+        (-1, 20, [("came and went", ALICE)], [("came and went", ALICE)]),
         (4, 5, [], []),
         (-5, -1, [], []),
     ],
@@ -68,6 +69,8 @@ def test_what_was_done_is_told_with_the_rule_and_who_approved(hall: Hosted) -> N
     assert "(expired)" not in said  # it was still to come
     over = hall.run("diff", "--from", hall.time(-1), "--to", hall.time(9), at=20).out
     assert "(expired)" in over
+    whole = hall.run("diff", "--from", hall.time(-1), at=20).out.partition("Done, by the ledger")[2]
+    assert re.search(r"± came and went +alice@example.com +write .* from .* to .*, until ", whole)
 
 
 def test_commits_stand_for_the_moment_at_which_they_came_in(hall: Hosted) -> None:

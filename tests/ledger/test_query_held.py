@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,6 +147,54 @@ def test_between_two_moments_it_is_told_who_gained_and_who_lost() -> None:
     change = between(found, at(2), at(9))
     assert [h.assignment for h in change.gained] == [BOB]
     assert [h.assignment for h in change.lost] == [ALICE]
+    assert change.passed == ()
+
+
+def passed(earlier: float, later: float, *events: Event) -> list[tuple[str, str, float, float]]:
+    """Name, role, and the hours from which and to which."""
+    return [
+        (h.assignment.principal.name, h.assignment.entitlement.role, hour(h.since), hour(h.gone))
+        for h in between(index(*events), at(earlier), at(later)).passed
+    ]
+
+
+def hour(when: datetime | None) -> float:
+    assert when is not None  # it is over
+    return (when - at(0)).total_seconds() / 3600
+
+
+def test_what_came_and_went_in_between_is_told_each_time() -> None:
+    """Else a quarter of access for hours would look as if nobody ever had any."""
+    twice = (added(ALICE, 1), removed(ALICE, 3), added(ALICE, 5, 12), removed(ALICE, 6))
+    assert passed(0, 9, *twice) == [("alice", "read", 1, 3), ("alice", "read", 5, 6)]
+    assert passed(2, 9, *twice) == []  # held before, so it is lost
+    assert passed(0, 2, *twice) == []
+    assert passed(4, 5.5, *twice) == []
+    assert passed(4, 9, *twice) == [("alice", "read", 5, 6)]
+
+
+def test_what_a_system_ended_by_itself_went_at_its_end() -> None:
+    itself = added(ALICE, 1, 3, native_expiry=True)
+    assert passed(0, 9, itself) == [("alice", "read", 1, 3)]
+    assert passed(0, 9, itself, removed(ALICE, 5)) == [("alice", "read", 1, 3)]  # only swept
+    again = added(ALICE, 4, 6, native_expiry=True)
+    assert passed(0, 9, itself, again) == [("alice", "read", 1, 3), ("alice", "read", 4, 6)]
+    assert passed(0, 9, added(ALICE, 1, 3)) == []  # nothing has taken it away: it is late
+
+
+def test_a_role_that_gave_way_to_ours_and_ours_that_went_are_told() -> None:
+    write = of(role="write")
+    story = (added(ALICE, 1), added(write, 2, replaces="read"), removed(write, 4, restores="read"))
+    assert passed(0, 3, *story) == [("alice", "read", 1, 2)]
+    assert passed(1.5, 9, *story) == [("alice", "write", 2, 4)]
+
+
+def test_what_came_and_went_is_told_with_the_approval_of_then() -> None:
+    carol, dave = ("carol@example.com",), ("dave@example.com",)
+    events = (decided(ALICE, 1, approved_by=carol), added(ALICE, 1), removed(ALICE, 3))
+    later = (decided(ALICE, 4, approved_by=dave), added(ALICE, 4, 12), removed(ALICE, 5))
+    rows = between(index(*events, *later), at(0), at(9)).passed
+    assert [h.approved_by for h in rows] == [carol, dave]
 
 
 _STEPS = st.lists(
