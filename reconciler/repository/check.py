@@ -192,7 +192,7 @@ class _Check:
         stems = (p for p, one in documents.items() if one.kind is Kind.BUNDLE)
         names = Names(
             bundles=frozenset(PurePosixPath(path).stem for path in stems),
-            systems=self.grammar.names,
+            systems=frozenset(self.grammar.systems) | self.grammar.broken,
             whole=whole,
         )
         for path, page in directory.items():

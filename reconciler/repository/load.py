@@ -230,7 +230,7 @@ def _across(
     rest = [v for v in standing if type(v.content) is not Grant]
     names = Names(
         bundles=frozenset(v.content.name for v in rest if isinstance(v.content, Bundle)),
-        systems=reading.grammar.names,
+        systems=frozenset(reading.grammar.systems) | reading.grammar.broken,
     )
     for version in rest:
         if isinstance(version.content, DirectoryPage):

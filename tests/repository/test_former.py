@@ -101,6 +101,15 @@ def test_every_version_of_a_grant_is_of_the_system_now_and_validate_takes_it(
         assert systems == {name, "azure"}
 
 
+def test_a_rename_that_is_told_afterwards_is_read_past_what_was_kept(repo: Repository) -> None:
+    folder = repo.root / ".git" / "cache"
+    repo.commit(1, ("grants/a.yaml", GRANT))
+    repo.commit(2, ("reconciler.yaml", RENAMED.replace("was: [gcp, google],", "")))
+    assert {p.rule for p in load(repo.root, NOW, cache=folder).problems} == {"unknown-system"}
+    repo.commit(3, ("reconciler.yaml", RENAMED))
+    assert load(repo.root, NOW, cache=folder).problems == ()
+
+
 @pytest.mark.parametrize(
     ("was", "said"),
     [
