@@ -55,15 +55,17 @@ def run_id(now: datetime) -> str:
 
 
 def append(events: Sequence[Event], recall: Recall, loaded: Loaded, root: Path) -> bool:
-    """Whether they are in the ledger now, for good; why not is told on stderr."""
+    """Whether they are in the ledger now, for good, and anchored; why not is told on stderr."""
     assert recall.ledger is not None  # nothing is written where none is kept
+    undone = "the ledger was not written"
     try:
         if entries := recall.ledger.append(events):
             head = Anchor(entries[-1].number, entries[-1].hash)
             note(head, recall.ledger, forges.memory(root, os.environ))
+            undone = f"the ledger was written, and its entry {head.number} was not anchored"
             _anchored(head, loaded, root, recall.told)
     except LedgerError as e:
-        click.echo(f"the ledger was not written: {printable(str(e))}", err=True)
+        click.echo(f"{undone}: {printable(str(e))}", err=True)
         return False
     return True
 
