@@ -82,10 +82,11 @@ def _done(turn: Turn, one: Recorded) -> tuple[str, ...]:
 
 
 def _since(one: Recorded) -> str:
-    until = f", until {moment(one.until)}" if one.until else ""
     before = "" if one.ours else " (already held, not by us)"
     if one.gone:
-        return f"from {moment(one.since)} to {moment(one.gone)}{until}{before}"
+        end = f" (to end {moment(one.until)})" if one.until else ""
+        return f"from {moment(one.since)} to {moment(one.gone)}{end}{before}"
+    until = f", until {moment(one.until)}" if one.until else ""
     return f"since {moment(one.since)}{until}{before}"
 
 

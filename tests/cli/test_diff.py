@@ -70,7 +70,7 @@ def test_what_was_done_is_told_with_the_rule_and_who_approved(hall: Hosted) -> N
     over = hall.run("diff", "--from", hall.time(-1), "--to", hall.time(9), at=20).out
     assert "(expired)" in over
     whole = hall.run("diff", "--from", hall.time(-1), at=20).out.partition("Done, by the ledger")[2]
-    assert re.search(r"± came and went +alice@example.com +write .* from .* to .*, until ", whole)
+    assert re.search(r"± came and went +alice@example.com +write .* from .* to .* \(to end ", whole)
 
 
 def test_commits_stand_for_the_moment_at_which_they_came_in(hall: Hosted) -> None:
