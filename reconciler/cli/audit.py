@@ -141,7 +141,7 @@ def query(
 @command.command(
     "export",
     short_help="Print the ledger for others to read.",
-    epilog="Example: reconciler audit export --format csv --from 2026-10-01T00:00:00Z > q4.csv",
+    epilog="\b\nExample: reconciler audit export --format csv --from 2026-10-01T00:00:00Z > q4.csv",
 )
 @where
 @_window

@@ -22,7 +22,7 @@ TOKEN = "RECONCILER_HEC_TOKEN"  # noqa: S105  # the name of the variable
 @click.command(
     "ship",
     short_help="Send what is new to a SIEM.",
-    epilog="Example: reconciler audit ship --to syslog logs.example.com:6514 --ca logs-ca.pem",
+    epilog="\b\nExample: reconciler audit ship --to syslog logs.example.com:6514 --ca logs-ca.pem",
 )
 @click.argument("address", metavar="ADDRESS")
 @where

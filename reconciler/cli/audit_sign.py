@@ -23,7 +23,7 @@ _FEW = 20  # entries that are shown
 @click.command(
     "sign",
     short_help="Vouch for what no key has signed.",
-    epilog="Example: reconciler audit sign, and when that is right: audit sign --entry 1200",
+    epilog="Example: reconciler audit sign --entry 1200",
 )
 @where
 @click.option("--entry", type=click.IntRange(1), metavar="NUMBER",

@@ -25,7 +25,8 @@ from reconciler.repository.words import printable
 
 
 @click.command(
-    "diff", epilog="Example: reconciler diff --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z"
+    "diff",
+    epilog="\b\nExample: reconciler diff --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z",
 )
 @options.repository
 @click.option("--from", "earlier", metavar="A", required=True, help="A time, or a commit.")

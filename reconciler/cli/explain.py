@@ -43,7 +43,7 @@ from reconciler.repository.words import printable
 
 @click.command(
     "explain",
-    epilog="Example: reconciler explain alice@example.com "
+    epilog="\b\nExample:\n  reconciler explain alice@example.com \\\n    "
     "'system=gcp,project=payments-prod,role=roles/viewer'",
 )
 @click.argument("person", metavar="PERSON")
