@@ -116,8 +116,12 @@ def ask_yourself(nameless: Sequence[str]) -> None:
 def moved(before: datetime | None, after: datetime | None) -> None:
     """Where an end goes to: on stderr."""
     if before is not None and after is not None:
-        way = "later than" if after > before else "no later than"
-        click.echo(f"  {way} {moment(before)}, the end it has now", err=True)
+        if after > before:
+            click.echo(f"  later than {moment(before)}, the end it has now", err=True)
+            return
+        fix = "for more, write a later --expires, or a longer --duration: it counts from the merge"
+        way = "EARLIER than" if after < before else "the same as"
+        click.echo(f"  {way} {moment(before)}, the end it has now; {fix}", err=True)
 
 
 def as_json(done: Done | None, answer: Answer | None, approvals: Sequence[Approval]) -> str:

@@ -23,7 +23,7 @@ HOME_VARIABLE = "RECONCILER_SANDBOX_HOME"  # which home the commands mean withou
 
 _IGNORED = "# everything here is made again by `reconciler sandbox`\n*\n"
 
-# What a person's shell may hold and an SDK would use beside, or instead of, ours.
+# What a person's shell may hold and an SDK, or the reconciler, would use beside, or instead of, ours.
 _REAL = (
     "AWS_PROFILE",
     "AWS_SESSION_TOKEN",
@@ -32,6 +32,8 @@ _REAL = (
     "AZURE_CLIENT_SECRET",
     "AZURE_CLIENT_CERTIFICATE_PATH",
     "GOOGLE_APPLICATION_CREDENTIALS",
+    "RECONCILER_FORGE_TOKEN",
+    "RECONCILER_TRUST",
 )
 
 

@@ -51,6 +51,8 @@ def test_an_end_of_another_kind_takes_the_place_of_the_first(access: World) -> N
         'duration:   "8h"', f"expires: {soon}"
     )
     assert access.hub.pulls[3].title.startswith("Shorter access")
+    assert "EARLIER than" in done.err
+    assert "for more, write a later --expires" in done.err
 
 
 def test_an_extension_is_judged_as_the_new_version_that_it_is(access: World) -> None:
