@@ -27,7 +27,6 @@ from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
 from reconciler.model.public_key import PublicKey, public_key
 from tests.ledger.test_digest import Kept
 
-
 _ORDER = count()  # those made at once on import are the same in every process: tests are named so
 
 
