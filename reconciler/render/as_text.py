@@ -56,6 +56,16 @@ def plan(plan: Plan, console: Console, modes: Mapping[str, Mode], *, every: bool
     _section(console, "Warnings", "yellow", ((w.system, w.text) for w in plan.warnings))
     console.print(f"[bold]Plan:[/] {counts(plan)}.")
     console.print(f"Hash: {plan.hash}", style="dim")
+    if _idle(plan):
+        console.print(
+            "Nobody is granted anything now; `reconciler request` asks for it.", style="dim"
+        )
+
+
+def _idle(plan: Plan) -> bool:
+    """Whether nothing was there to look at: a plan looks only where a grant points, or pointed."""
+    found = (plan.changes, plan.kept, plan.already_held, plan.held, plan.foreign)
+    return not any((*found, plan.unapproved, plan.unknown))
 
 
 def notices(plan: Plan, console: Console) -> None:

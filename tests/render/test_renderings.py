@@ -205,6 +205,16 @@ def test_what_was_done_and_what_was_only_planned_are_told_apart(everything: Plan
     )
 
 
+def test_a_plan_that_had_nothing_to_look_at_says_so(everything: Plan) -> None:
+    """Else the first plan of all looks as if nothing was found."""
+    told = []
+    for drawn in (Plan(NOW), everything, replace(Plan(NOW), foreign=everything.foreign)):
+        out = io.StringIO()
+        as_text.plan(drawn, Console(file=out, width=200), {})
+        told.append("`reconciler request` asks for it" in out.getvalue())
+    assert told == [True, False, False]
+
+
 def test_what_a_person_may_release_is_told_with_the_command_that_does_it(everything: Plan) -> None:
     wanted = f"reconciler apply --release-held --expect-hash {everything.hash}"
     assert wanted in text(everything)
