@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from reconciler.sandbox.faults import Fault, FaultKind
 from tests.e2e.company import Company, grant, standing
 from tests.e2e.test_scenarios import ALICE, AWS, AZURE, BOB, EVERYWHERE, GCP, READ, WRITE, G
 
@@ -119,3 +121,21 @@ def test_a_system_that_is_gone_is_told_until_it_is_empty_or_retired(recorded: Co
     recorded.converge(at=3)
     edited(recorded, 4, lambda said: said["systems"].pop("gcp"))
     assert recorded.plan(at=4).json["unknown"] == []
+
+
+def test_what_a_run_died_over_before_the_rename_is_found_out_after_it(
+    recorded: Company, tmp_path: Path
+) -> None:
+    recorded.merge({G: grant(ALICE, WRITE)})
+    unread = Fault("bitbucket", "GET *permissions-config*", FaultKind.STATUS, 403, skip=3, times=9)
+    recorded.sandbox.arm(unread)
+    assert recorded.apply().code == 1
+    recorded.heals()
+    renamed(recorded, 0.1, told=True)
+    recorded.converge(at=0.1)
+    recorded.converge(at=0.2)
+    text = "".join(p.read_text() for p in sorted((tmp_path / "ledger").rglob("*")) if p.is_file())
+    events = [json.loads(line) for line in text.splitlines()]
+    assert [e["outcome"] for e in events if e["kind"] == "found"] == ["made"]
+    recorded.converge(at=9)
+    assert recorded.gained() == set()
