@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
+from reconciler.repository.schemas import installed
 from tests.e2e.company import grant
 from tests.e2e.hosted import Hosted
 from tests.e2e.test_proof import WRITE
 
 FILE = "grants/break-glass/alice.yaml"
+LEDGER = jsonschema_rs.Draft202012Validator(
+    json.loads((installed() / "ledger.schema.json").read_text())
+)
 REASON = "The settlement batch fails and payments are due within the hour"
 
 
@@ -205,6 +210,8 @@ def test_the_ledger_tells_the_emergency_and_who_looked_at_it(recorded: Hosted) -
     for at in (0.1, 0.2):
         recorded.converge(at=at)
     told = entries(recorded, "--grant", FILE)
+    for entry in told:
+        LEDGER.validate(entry)
     events = [(e["kind"], e.get("outcome", "")) for e in told]
     assert events.count(("break-glass", "")) == 1
     assert events.count(("reviewed", "misuse")) == 1

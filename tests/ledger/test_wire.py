@@ -30,7 +30,7 @@ TIME = st.datetimes(
 ASSIGNMENT = st.builds(
     Assignment,
     st.builds(Entitlement, NAME, NAME, TEXT, TEXT),
-    st.builds(Principal, NAME, TEXT),
+    st.builds(Principal, TEXT, TEXT),  # nobody is looked up for a decision
 )
 EVENT = st.builds(
     Event,
