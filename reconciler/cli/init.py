@@ -25,7 +25,8 @@ from reconciler.templates import (
 _FIRST = """\
 Next:
   1. Say what is yours: {there}, `grep -rnE '111122223333|00000000-0000|@{org}/' .` finds the
-     accounts, tenants and %s to replace."""
+     accounts, tenants and %s to replace. List your people in directory/people.yaml, and say in
+     policies/ who may have what and who approves; `reconciler policy test` tries it."""
 _LAST = """
   3. Let each cloud trust them (docs/providers/ of access-reconciler), read the plans of a few runs,
      then write `mode: enforce` system by system."""
@@ -36,14 +37,15 @@ _NEXT = {
   2. `git init -b main`, commit, `reconciler validate`, push. Protect `main`: pull requests with
      code owners' review, stale approvals dismissed, the last push approved by another. Forbid to
      delete `access-ledger` or to push it by force. Make the environments `access-plan`, and
-     `access-apply` for `main` alone (docs/workflows.md of access-reconciler)."""
+     `access-apply` for `main` alone (docs/workflows.md of access-reconciler). `reconciler doctor`
+     says what is still missing."""
     + _LAST,
     Forge.BITBUCKET: _FIRST % "groups"
     + """
   2. `git init -b main`, commit, `reconciler validate`, push. Restrict `main` to approved pull
      requests, and `access-ledger` against deletion and rewriting. Make the deployment environments
      `access-plan`, and `access-apply` for `main` alone, and schedule the pipeline `reconcile`
-     (docs/workflows.md of access-reconciler)."""
+     (docs/workflows.md of access-reconciler). `reconciler doctor` says what is still missing."""
     + _LAST,
 }
 

@@ -167,6 +167,8 @@ def test_three_steps_say_how_to_go_on(tmp_path: Path) -> None:
         "  2. ",
         "  3. ",
     ]
+    for way in ("directory/people.yaml", "policies/", "`reconciler doctor`"):
+        assert way in said
 
 
 def test_the_first_step_finds_what_to_replace_before_there_is_any_git(tmp_path: Path) -> None:
