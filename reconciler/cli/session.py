@@ -21,6 +21,7 @@ from reconciler.errors import InputError, Problem, ReconcilerError
 from reconciler.ledger.memory import Recall
 from reconciler.model import Mode, Plan, Remembered, SubjectRef, Unknown
 from reconciler.planning.guards import names
+from reconciler.planning.ownership import CLOCK_SKEW
 from reconciler.planning.resolve import claims
 from reconciler.planning.timeline import Directory
 from reconciler.proof.authorise import Authorised, authorise
@@ -90,8 +91,19 @@ class Session:
 
     @cached_property
     def memory(self) -> Remembered:
-        """The ledger's, by the names that systems have now."""
-        return renamed(self.recall.digest.remembered, self.former)
+        """The ledger's, by the names that systems have now. It begins, as git tells time, with the
+        commit that the first run read which wrote in it: what came in with that or before may have
+        been given before there was a ledger, and whatever came later it would know."""
+        remembered = self.recall.digest.remembered
+        if remembered.began is not None:
+            remembered = replace(remembered, began=self._begun(remembered.began))
+        return renamed(remembered, self.former)
+
+    def _begun(self, at: datetime) -> datetime:
+        archive = self.loaded.archive
+        assert archive is not None  # there is a configuration
+        number = archive.number(self.recall.digest.first) if self.recall.digest.first else None
+        return at + CLOCK_SKEW if number is None else archive.line.date(number)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -14,7 +14,7 @@ from reconciler.ledger.base import LedgerError
 from reconciler.ledger.recall import follow, made, remember
 from reconciler.model import Entry, Event, EventKind, Recollection, Remembered
 
-_LAYOUT = 3  # of the text that is kept
+_LAYOUT = 4  # of the text that is kept
 LOST = "lost"  # in `counts`: the number of the entry that was there once
 # What goes on for as long as it is so: told once a day, not in every run.
 _DAILY = (EventKind.HELD_BACK, EventKind.UNKNOWN)
@@ -41,6 +41,7 @@ class Digest:
     hash: str = ""
     told_lost: int = 0
     applied: str = ""  # the commit of the last run that wrote here
+    first: str = ""  # that of the first one since it `began`
     _of: dict[str, Recollection] = field(default_factory=dict)
     _left: dict[str, Event] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
@@ -52,12 +53,13 @@ class Digest:
     def take(self, entry: Entry) -> None:
         event = entry.event
         if self.began is None or event.kind is EventKind.LEDGER_LOST:
-            self.began = event.at
+            self.began, self.first = event.at, ""
         self.number, self.hash = entry.number, entry.hash
         if event.kind is EventKind.LEDGER_LOST:
             self.told_lost = max(self.told_lost, dict(event.counts).get(LOST, 0))
         if event.kind is EventKind.RUN_STARTED:
             self.applied = event.commit
+            self.first = self.first or event.commit
         remember(self._of, event)
         follow(self._left, event)
         if event.kind in _ONCE or event.kind in _DAILY:
@@ -83,7 +85,8 @@ class Digest:
             [key, _time(r.added), _time(r.removed), _time(r.already_held), r.replaced]
             for key, r in self._of.items()
         ]
-        head = [_LAYOUT, self.number, self.hash, _time(self.began), self.told_lost, self.applied]
+        head = [_LAYOUT, self.number, self.hash, _time(self.began), self.told_lost]
+        head += [self.applied, self.first]
         left = [wire.encode(wire.sealed(1, "", event)).decode() for event in self._left.values()]
         return json.dumps([head, of, sorted(self._told), left], separators=(",", ":"))
 
@@ -91,7 +94,7 @@ class Digest:
 def restored(text: str) -> Digest | None:
     """None for a text that this version did not write, or that came to harm."""
     try:
-        (layout, number, hash, began, told_lost, applied), of, told, left = json.loads(text)
+        (layout, number, hash, began, told_lost, applied, first), of, told, left = json.loads(text)
         if layout != _LAYOUT:
             return None
         known = {
@@ -100,7 +103,7 @@ def restored(text: str) -> Digest | None:
         }
         died = [wire.decode(str(line).encode()).event for line in left]
         over = {event.assignment.key: event for event in died if event.assignment}
-        head = _moment(began), int(number), str(hash), int(told_lost), str(applied)
+        head = _moment(began), int(number), str(hash), int(told_lost), str(applied), str(first)
         return Digest(*head, known, over, set(map(str, told)))
     except (ValueError, TypeError, LedgerError):
         return None

@@ -94,8 +94,8 @@ class Recollection:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """All that the ledger remembers, by `Assignment.key`. `began` is when its first entry was
-    written, None where there is no ledger or nothing in it; `unfinished` are changes that a run
+    """All that the ledger remembers, by `Assignment.key`. Of what git said up to `began` it need not
+    know whether it was given; None where there is no ledger or nothing in it; `unfinished` are changes that a run
     died over, of which only the live systems can tell what became of them."""
 
     began: datetime | None = None

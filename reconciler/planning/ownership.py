@@ -108,7 +108,7 @@ class Ownership:
             return Verdict(False, f"came back: it was removed on {known.removed:%Y-%m-%d %H:%M}Z")
         # Whatever we gave since there is a ledger, it would know.
         ledger = self.memory.began
-        if ledger is not None and began is not None and ledger < began - CLOCK_SKEW:
+        if ledger is not None and began is not None and ledger < began:
             return Verdict(False, "already held when its grant started")
         return None
 

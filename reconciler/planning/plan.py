@@ -234,7 +234,8 @@ class _Drawing:
         key = want.assignment.key
         if self._ownership.unrecorded(key):
             self._unrecorded[key] = want
-        if row.since is not None or want.until is None or self._ownership.memory.began is not None:
+        knows = self._recalls and not self._ownership.unrecorded(key)
+        if row.since is not None or want.until is None or knows:
             return
         if key not in self._doubts and self._says.since[key] > self._now - _NEW:
             self._doubts[key] = want

@@ -90,6 +90,31 @@ def test_rule_22_what_was_there_before_survives_where_nothing_marks_or_dates_it(
     assert company.gained() == {"bitbucket write alice"}
 
 
+def test_rule_22_holds_from_the_first_run_with_a_ledger_on(
+    company: Company, tmp_path: Path
+) -> None:
+    """Whether the grant came after that run is for git to say: clocks differ by minutes."""
+    recorded = Recorded(company, tmp_path / "ledger")
+    company.converge(at=-0.01)
+    by_hand(company, "alice", "write")
+    company.merge({G: grant(ALICE, WRITE)})
+    during = company.converge(at=0.01)
+    assert [a["subject"] for a in during.json["already_held"]] == [ALICE]
+    assert recorded.kinds().count("already-held") == 1
+    assert company.converge(at=9).changes == []
+    assert company.gained() == {"bitbucket write alice"}
+
+
+def test_what_may_be_older_than_its_ledger_is_warned_about(
+    company: Company, tmp_path: Path
+) -> None:
+    by_hand(company, "alice", "write")
+    company.merge({G: grant(ALICE, WRITE)}, at=-2)
+    Recorded(company, tmp_path / "ledger")
+    [warning] = company.converge(at=0).json["warnings"]
+    assert "nothing tells since when" in warning["text"]
+
+
 def test_an_undeclared_permission_comes_back_when_the_one_that_replaced_it_ends(
     recorded: Recorded,
 ) -> None:

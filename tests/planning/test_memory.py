@@ -98,6 +98,7 @@ def test_what_is_ours_by_history_is_to_be_written_down() -> None:
     of = assignment(kind=PLAIN)
     drawn = remembering([claim(of, -5, 5)], [live(of)], -1)
     assert [d.assignment for d in drawn.unrecorded] == [of]
+    assert len(drawn.warnings) == 1  # it may be somebody else's all the same
     known = remembering([claim(of, -5, 5)], [live(of)], -1, read=Recollection(hours(-5)))
     assert (known.unrecorded, sum(k.count for k in known.kept)) == ((), 1)
 
