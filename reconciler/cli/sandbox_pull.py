@@ -47,6 +47,18 @@ def opened(home: Path, branch: str, login: str, title: str) -> None:
     _act(home, do="open", branch=branch, login=login, title=title)
 
 
+@pull.command("push")
+@_somebody
+@home_option
+def pushed(home: Path, login: str) -> None:
+    """Say who it was that just pushed to origin: git asks nobody there.
+
+    \b
+    Example: git push origin HEAD:help && reconciler sandbox pull push --as bob
+    """
+    _act(home, do="push", login=login)
+
+
 @pull.command("approve")
 @_number
 @_somebody

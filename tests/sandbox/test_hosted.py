@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from reconciler.errors import InputError
 from reconciler.sandbox.home import Running
@@ -138,3 +139,22 @@ def test_without_a_forge_nobody_can_be_asked(tmp_path: Path) -> None:
         pytest.raises(InputError, match="start with `reconciler sandbox start --forge`"),
     ):
         running.control.pulls(do="list")
+
+
+def test_it_can_be_said_who_pushed_to_a_folder_that_asks_nobody(hosted: Running) -> None:
+    git(hosted, "push", "-q", "origin", "origin/main:refs/heads/pushed")
+    command = [sys.executable, "-m", "reconciler", "sandbox", "pull", "push"]
+    where = ["--home", str(hosted.home)]
+    subprocess.run([*command, *where, "--as", "bob"], check=True, capture_output=True)
+    text = (hosted.access / "reconciler.yaml").read_text()
+    url = text.partition("url: ")[2].split()[0].strip("\"'},")
+    found = requests.get(
+        f"{url}/repos/acme/access/activity",
+        params={"ref": "refs/heads/pushed"},
+        headers={"Authorization": f"Bearer {hosted.control.token_of('bob')}"},
+        timeout=10,
+    ).json()
+    assert [row["actor"]["login"] for row in found] == ["bob"]
+    slip = [*command, *where, "--as", "mallory"]
+    done = subprocess.run(slip, capture_output=True, text=True)
+    assert (done.returncode, "nobody here is 'mallory'" in done.stderr) == (2, True)
