@@ -24,6 +24,7 @@ from reconciler.ledger.query import Question, entries
 from reconciler.ledger.signatures import Signatures
 from reconciler.model import Entry, EventKind
 from reconciler.render import audit as render
+from reconciler.repository.git import at as git_at
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -88,7 +89,11 @@ def verify(source: Source, anchor: Path | None, style: str, no_color: bool) -> i
 
 def _gone(found: Opened, head: Entry | None) -> Iterator[render.Break]:
     """What this machine has read or written, and is not there now: a run says so too."""
-    known = recall(found.settings, found.root, forges.memory(found.root, os.environ))
+    if found.settings is None:
+        return  # a copy, of which this machine knows nothing
+    first = git_at(found.root).says("rev-list", "--max-parents=0", "--first-parent", "HEAD") or ""
+    kept = ledgers.Known(forges.memory(found.root, os.environ), first)
+    known = recall(found.settings, found.root, kept)
     if known.lost:
         short = head is None or head.number < known.entry
         sort = Break.TRUNCATED if short else Break.FORKED

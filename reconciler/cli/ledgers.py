@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from reconciler.model.ledger_settings import LedgerSettings
 from reconciler.planning.between import Recorded
 from reconciler.render.words import printable
 from reconciler.repository import Loaded, cache
+from reconciler.repository.memory import Memory
 
 
 def opened(loaded: Loaded, root: Path) -> Ledger | None:
@@ -38,7 +40,27 @@ def recalled(loaded: Loaded, root: Path) -> Recall:
     """By the settings that were approved. Raises nothing: what cannot be read is told in it."""
     assert loaded.configuration is not None  # without one nothing is remembered
     settings = loaded.configuration.ledger
-    return recall(settings, root, forges.memory(root, os.environ), _private(settings))
+    return recall(settings, root, _known(loaded, root), _private(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What this machine keeps of the ledger of one history, that begins with the commit `first`:
+    another repository in the same folder has another ledger."""
+
+    memory: Memory
+    first: str
+
+    def read(self, space: str, keys: Collection[str]) -> Mapping[str, str]:
+        return self.memory.read(f"{space}:{self.first}", keys)
+
+    def write(self, space: str, rows: Mapping[str, str]) -> None:
+        self.memory.write(f"{space}:{self.first}", rows)
+
+
+def _known(loaded: Loaded, root: Path) -> Known:
+    assert loaded.archive is not None  # there is a configuration
+    return Known(forges.memory(root, os.environ), loaded.archive.commit(0))
 
 
 def _private(settings: LedgerSettings | None) -> str:
@@ -61,7 +83,7 @@ def append(events: Sequence[Event], recall: Recall, loaded: Loaded, root: Path) 
     try:
         if entries := recall.ledger.append(events):
             head = Anchor(entries[-1].number, entries[-1].hash)
-            note(head, recall.ledger, forges.memory(root, os.environ))
+            note(head, recall.ledger, _known(loaded, root))
             undone = f"the ledger was written, and its entry {head.number} was not anchored"
             _anchored(head, loaded, root, recall.told)
     except LedgerError as e:

@@ -105,6 +105,23 @@ def test_rule_22_holds_from_the_first_run_with_a_ledger_on(
     assert company.gained() == {"bitbucket write alice"}
 
 
+def test_another_repository_in_the_same_folder_has_a_ledger_of_its_own(
+    company: Company, tmp_path: Path
+) -> None:
+    said = (company.root / "reconciler.yaml").read_text()
+    ledger = f"ledger: {{store: folder, path: {tmp_path / 'ledger'}}}\n"
+    company.merge({"reconciler.yaml": said + ledger}, at=-1)
+    company.converge()
+    shutil.rmtree(tmp_path / "ledger")
+    assert "entry 2" in company.run("audit", "verify").out
+    shutil.rmtree(company.root / ".git")
+    company.git("init", "-q", "-b", "main")
+    company.git("add", "-A")
+    company.git("commit", "-q", "-m", "Another one")
+    assert company.run("audit", "verify").code == 0
+    assert company.converge(at=1).json["notices"] == company.plan(at=2).json["notices"]
+
+
 def test_what_may_be_older_than_its_ledger_is_warned_about(
     company: Company, tmp_path: Path
 ) -> None:

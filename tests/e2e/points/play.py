@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from reconciler.cli.ledgers import Known
 from reconciler.ledger.anchor import FileAnchor
 from reconciler.ledger.base import Anchor
 from reconciler.ledger.digest import restored
@@ -171,8 +172,10 @@ class Play:
         )
 
     @property
-    def _memory(self) -> Memory:
-        return Memory(self.world.cache / "access-reconciler", self.world.root)
+    def _memory(self) -> Known:
+        first = self.world.company.git("rev-list", "--max-parents=0", "--first-parent", "HEAD")
+        memory = Memory(self.world.cache / "access-reconciler", self.world.root)
+        return Known(memory, first.strip())
 
     def _cached(self) -> int:
         where = self.shelf.store().where
