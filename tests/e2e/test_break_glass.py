@@ -109,7 +109,7 @@ def test_nobody_else_is_served(hosted: Hosted) -> None:
 def recorded(hosted: Hosted, tmp_path: Path) -> Hosted:
     """The same emergency, in a company that keeps a ledger."""
     said = (hosted.root / "reconciler.yaml").read_text()
-    ledger = f"{said}ledger: {{store: folder, path: {tmp_path / 'ledger'}}}\n"
+    ledger = f"{said}ledger:\n  store: folder\n  path: {tmp_path / 'ledger'}\n"
     hosted.request("alice", {"reconciler.yaml": ledger}, "frank")
     hosted.request("alice", {FILE: emergency("alice@example.com")})
     hosted.converge()
@@ -177,7 +177,7 @@ def test_a_ledger_that_lost_its_end_is_left_for_apply_to_say_so(
 ) -> None:
     """One more entry behind the hole would make the anchored one look like a forgery."""
     settings = (recorded.root / "reconciler.yaml").read_text()
-    anchored = settings.replace("}\n", f", anchor: {{file: {tmp_path / 'anchor.json'}}}}}\n")
+    anchored = f"{settings}  anchor: {{file: {tmp_path / 'anchor.json'}}}\n"
     recorded.request("alice", {"reconciler.yaml": anchored}, "frank")
     recorded.converge(at=0.1)
     batches = sorted((tmp_path / "ledger").rglob("*.jsonl"))
@@ -197,7 +197,7 @@ def test_a_ledger_that_lost_its_end_is_left_for_apply_to_say_so(
 def test_who_was_woken_moves_the_anchor_on(recorded: Hosted, tmp_path: Path) -> None:
     anchor = tmp_path / "anchor.json"
     settings = (recorded.root / "reconciler.yaml").read_text()
-    anchored = settings.replace("}\n", f", anchor: {{file: {anchor}}}}}\n")
+    anchored = f"{settings}  anchor: {{file: {anchor}}}\n"
     recorded.request("alice", {"reconciler.yaml": anchored}, "frank")
     assert recorded.run("review", "--tell").code == 0
     assert json.loads(anchor.read_text())["number"] == len(entries(recorded))

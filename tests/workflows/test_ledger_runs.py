@@ -21,7 +21,11 @@ from .remote import READS, WRITES, Remote, serving
 from .runner import WORKFLOWS, Run, load
 
 ANCHOR = ".ledger-anchor.json"
-KEPT = f"ledger: {{store: branch, branch: access-ledger, anchor: {{file: {ANCHOR}}}}}\n"
+KEPT = f"""ledger:
+  store: branch
+  branch: access-ledger
+  anchor: {{file: {ANCHOR}}}
+"""
 SHIP = "Ship the ledger, also of a run that failed"
 
 
@@ -69,7 +73,8 @@ class Machines:
         inputs: dict[str, Any] = {"apply": apply, "environment": environment, "ship-to": ship_to}
         done = replace(self._access, runner=runner).run("reconcile.yml", **inputs)
         if apply:
-            self._anchor = (self.folder / ANCHOR).read_bytes()
+            anchor = self.folder / ANCHOR
+            self._anchor = anchor.read_bytes() if anchor.exists() else b""
         return done
 
     def holds(self) -> bool:
@@ -152,7 +157,7 @@ def test_apply_signs_with_the_key_of_its_environment_and_gives_nothing_without_o
     machines: Machines,
 ) -> None:
     said = (machines.folder / "reconciler.yaml").read_text()
-    signed = KEPT.replace("}", f", signed_by: [{OURS.line}]}}")
+    signed = f"{KEPT}  signed_by: [{OURS.line}]\n"
     machines.merge("reconciler.yaml", said.replace(KEPT, signed))
     refused = machines.apply()
     assert refused.failed
