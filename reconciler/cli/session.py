@@ -91,9 +91,9 @@ class Session:
 
     @cached_property
     def memory(self) -> Remembered:
-        """The ledger's, by the names that systems have now. It begins, as git tells time, with the
-        commit that the first run read which wrote in it: what came in with that or before may have
-        been given before there was a ledger, and whatever came later it would know."""
+        """The ledger's, by the names that systems have now. It knows what was given since its first
+        run: what came in with a commit that this run read, or started before it, may have been
+        given before there was a ledger."""
         remembered = self.recall.digest.remembered
         if remembered.began is not None:
             remembered = replace(remembered, began=self._begun(remembered.began))
@@ -103,7 +103,7 @@ class Session:
         archive = self.loaded.archive
         assert archive is not None  # there is a configuration
         number = archive.number(self.recall.digest.first) if self.recall.digest.first else None
-        return at + CLOCK_SKEW if number is None else archive.line.date(number)
+        return at + CLOCK_SKEW if number is None else max(at, archive.line.date(number))
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli.ledgers import Known
+from reconciler.repository.memory import Memory
 from reconciler.sandbox.bitbucket import Holder, Place
 from reconciler.sandbox.bitbucket_cloud import User
 from reconciler.sandbox.faults import Fault, FaultKind
@@ -103,6 +105,36 @@ def test_rule_22_holds_from_the_first_run_with_a_ledger_on(
     assert recorded.kinds().count("already-held") == 1
     assert company.converge(at=9).changes == []
     assert company.gained() == {"bitbucket write alice"}
+
+
+def test_what_started_before_the_ledger_was_lost_is_not_taken_for_somebody_elses(
+    recorded: Recorded,
+) -> None:
+    """Its grant came long before: when it starts is no sign that the ledger would know of it."""
+    company = recorded.company
+    window = f"starts: {company.time(1)}\nexpires: {company.time(8)}"
+    company.merge({G: grant(ALICE, WRITE, end=window)})
+    company.converge(at=1.1)
+    assert company.gained() == {"bitbucket write alice"}
+    shutil.rmtree(recorded.folder)
+    for at in (1.2, 1.3):
+        company.converge(at=at)
+    company.converge(at=9)
+    assert company.gained() == set()
+
+
+def test_looking_at_the_ledger_leaves_nothing_for_a_run_to_go_by(recorded: Recorded) -> None:
+    """`audit verify` goes by the keys of the last commit, which nobody need have approved."""
+    company = recorded.company
+    cache = company._home / "cache"
+    shutil.rmtree(cache)
+    assert company.run("audit", "verify").code == 0
+    first = company.git("rev-list", "--max-parents=0", "--first-parent", "HEAD").strip()
+    known = Known(Memory(cache / "access-reconciler", company.root), first)
+    space = f"ledger:{recorded.folder}"
+    assert known.read(space, ["digest", "head"]) == {}
+    company.converge()
+    assert known.read(space, ["digest", "head"]).keys() == {"digest", "head"}
 
 
 def test_another_repository_in_the_same_folder_has_a_ledger_of_its_own(
