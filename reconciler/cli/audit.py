@@ -92,7 +92,7 @@ def _gone(found: Opened, head: Entry | None) -> Iterator[render.Break]:
     if found.settings is None:
         return  # a copy, of which this machine knows nothing
     first = git_at(found.root).says("rev-list", "--max-parents=0", "--first-parent", "HEAD") or ""
-    kept = ledgers.Known(forges.memory(found.root, os.environ), first)
+    kept = ledgers.Glance(forges.memory(found.root, os.environ), first)
     known = recall(found.settings, found.root, kept)
     if known.lost:
         short = head is None or head.number < known.entry

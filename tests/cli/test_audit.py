@@ -13,10 +13,15 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import main
+from reconciler.cli.forges import memory
+from reconciler.cli.ledgers import Known
 from reconciler.ledger import wire
 from reconciler.ledger.folder import FolderStore
 from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.memory import recall
 from reconciler.model import Event, EventKind
+from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
+from reconciler.repository.git import Git
 from tests.ledger.lines_index import GRANT, added, decided, event, of, removed
 from tests.ledger.receivers_ship import TOKEN, collecting, listening
 
@@ -70,6 +75,12 @@ class Desk:
     def batch(self, number: int) -> Path:
         [path] = (self.repo / "ledger").rglob(f"*{number:09d}.jsonl")
         return path
+
+    def looked(self) -> None:
+        """As every run does, whose systems are of no account here."""
+        first = Git(self.repo).says("rev-list", "--max-parents=0", "--first-parent", "HEAD")
+        settings = LedgerSettings(LedgerStore.FOLDER, path="ledger")
+        recall(settings, Path(), Known(memory(self.repo, os.environ), first or ""))
 
     def run(self, *words: str) -> Done:
         self._patch.setattr(sys, "argv", ["reconciler", "audit", *words])
@@ -125,7 +136,7 @@ def test_an_anchor_shows_that_the_end_is_missing(
 
 def test_verify_tells_what_this_machine_knows_and_is_gone(desk: Desk) -> None:
     """A run says that the ledger lost entries, and sends people here."""
-    assert desk.run("verify").code == 0
+    desk.looked()
     desk.batch(2).unlink()
     done = desk.run("verify")
     assert done.code == 1
