@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 import time
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -240,6 +242,21 @@ def test_the_pace_is_shared_by_all_threads_of_a_system() -> None:
     for _ in range(45):
         wait()
     assert time.monotonic() - begun >= 0.38  # 20 at once, 20 after 0.2 s, 5 after 0.4 s
+
+
+def test_a_pace_leaves_no_thread_behind_and_forgets_what_is_past() -> None:
+    """Commands that run in one process for hours would pile them up."""
+    before = threading.enumerate()
+    wait = pace(Rate(calls=1000, seconds=0.001, concurrency=1))
+    tracemalloc.start()
+    try:
+        for _ in range(3000):
+            wait()
+        held = sum(stat.count for stat in tracemalloc.take_snapshot().statistics("filename"))
+    finally:
+        tracemalloc.stop()
+    assert threading.enumerate() == before
+    assert held < 1500
 
 
 def test_assignments_have_stable_ids() -> None:

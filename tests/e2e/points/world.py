@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from google.iam.v1 import policy_pb2
-from pyrate_limiter.abstracts.bucket import Leaker
 
 from reconciler.cli import cli, clock
 from reconciler.errors import ReconcilerError
@@ -78,8 +77,6 @@ class World:
                 patch.setenv(name, value)
             patch.setenv("XDG_CACHE_HOME", str(self.cache))
             patch.setattr(clock, "now", self.now)
-            # A pace sweeps its memory in a thread that ends with the command; here they would pile up.
-            patch.setattr(Leaker, "start", lambda self: None)
             asked = [*arguments, "--repo", str(self.root)]
             done = CliRunner().invoke(cli, asked, standalone_mode=False)
         if isinstance(done.exception, ReconcilerError):
