@@ -17,6 +17,6 @@ def pace(rate: Rate) -> Pace:
 
     def wait() -> None:
         limiter.try_acquire("call")
-        bucket.leak(bucket.now())
+        bucket.leak(bucket.now())  # type: ignore[no-untyped-call]
 
     return wait
