@@ -13,7 +13,8 @@ from pathlib import Path
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.github.local import LocalGithub
 from reconciler.templates import editor_schemas
-from tests.e2e.company import COMMAND, INSIDE
+from tests.e2e import installed
+from tests.e2e.installed import INSIDE
 from tests.result import Result
 
 BATCH = "The settlement batch fails"
@@ -129,23 +130,13 @@ class World:
     def run(self, *arguments: str, said: str = "", token: str | None = None) -> Result:
         """`reconciler request`, in the clone; `said` is typed."""
         token = self.token if token is None else token
-        done = subprocess.run(
-            [COMMAND, "request", *arguments],
-            cwd=self.clone,
-            env=self._environment(token),
-            input=said,
-            capture_output=True,
-            text=True,
-            timeout=60,
+        environment = self._environment(token)
+        return installed.run(
+            "request", *arguments, cwd=self.clone, environment=environment, said=said
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Result(done.returncode, done.stdout, done.stderr)
 
     def validated(self) -> Result:
-        done = subprocess.run(
-            [COMMAND, "validate"], cwd=self.clone, capture_output=True, text=True, timeout=60
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        return installed.run("validate", cwd=self.clone)
 
     def _environment(self, token: str) -> Mapping[str, str]:
         kept = {k: v for k, v in os.environ.items() if "TOKEN" not in k and "RECONCILER" not in k}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,10 +15,9 @@ from reconciler.sandbox.faults import Fault, FaultKind
 from reconciler.sandbox.home import Running
 from reconciler.sandbox.local import Row
 from reconciler.sandbox.process import Sandbox
+from tests.e2e import installed
+from tests.e2e.installed import INSIDE
 from tests.result import Result
-
-COMMAND = Path(sys.executable).with_name("reconciler")
-INSIDE = Path(__file__).with_name("inside")  # no way off this machine
 
 
 class Company:
@@ -78,18 +75,9 @@ class Company:
         self.git("branch", "-q", "-D", "request")
 
     def run(self, *arguments: str, at: float = 0, cwd: Path | None = None) -> Result:
-        done = subprocess.run(
-            [COMMAND, *arguments],
-            cwd=cwd or self.root,
-            env=self._environment(at),
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Result(done.returncode, done.stdout, done.stderr)
+        return installed.run(*arguments, cwd=cwd or self.root, environment=self.environment(at))
 
-    def _environment(self, at: float) -> dict[str, str]:
+    def environment(self, at: float) -> dict[str, str]:
         return self.running.environment(os.environ) | {
             "PYTHONPATH": str(INSIDE),
             "SCENARIO_HOURS": str(at),
@@ -97,31 +85,24 @@ class Company:
         }
 
     @contextmanager
-    def started(self, *arguments: str, when: str) -> Iterator[subprocess.Popen[str]]:
+    def started(self, *arguments: str, when: str) -> Iterator[installed.Command]:
         """The command, under way: a call like `when` has reached a system. Waits for its end."""
         before = len(self._calls(when))
-        with subprocess.Popen(
-            [COMMAND, *arguments],
-            cwd=self.root,
-            env=self._environment(0),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
+        command = installed.Command(arguments, self.root, self.environment(0), "")
+        try:
             deadline = time.monotonic() + 60
             while len(self._calls(when)) == before:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            yield process
-            if process.poll() is None:
-                process.communicate(timeout=60)
+            yield command
+        finally:
+            command.result  # noqa: B018
 
     def interrupted(self, *arguments: str, when: str) -> Result:
         """The command, with Ctrl-C pressed as soon as a call like `when` was made."""
-        with self.started(*arguments, when=when) as process:
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=60)
-        return Result(process.returncode, out, err)
+        with self.started(*arguments, when=when) as command:
+            command.interrupt()
+        return command.result
 
     def _calls(self, match: str) -> list[str]:
         return [c.call for c in self.sandbox.calls() if fnmatchcase(c.call, match)]

@@ -20,8 +20,8 @@ class Hosted(Company):
         self.unset = ""  # a variable that commands do not get
         self.trust = ""  # another RECONCILER_TRUST than the sandbox's
 
-    def _environment(self, at: float) -> dict[str, str]:
-        found = super()._environment(at)
+    def environment(self, at: float) -> dict[str, str]:
+        found = super().environment(at)
         found.pop(self.unset, None)
         return {**found, "RECONCILER_TRUST": self.trust} if self.trust else found
 

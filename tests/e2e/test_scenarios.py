@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox.faults import Fault, FaultKind
-from tests.e2e.company import COMMAND, Company, grant, standing
+from tests.e2e.company import Company, grant, standing
 
 AWS = "system: aws, account: payments, permission_set: ReadOnlyAccess"
 POLICY = (
@@ -478,7 +478,3 @@ def test_38_a_wrong_name_fails_runs_only_until_it_is_withdrawn(company: Company)
     assert all(G in u["where"] for u in result.json["unknown"])
     company.merge({G: None}, at=1)
     assert company.converge(at=1).changes == [f"remove {ALICE} roles/cloudsql.viewer (withdrawn)"]
-
-
-def test_39_the_command_is_the_installed_one() -> None:
-    assert subprocess.run([COMMAND, "--version"], capture_output=True, check=True).stdout
