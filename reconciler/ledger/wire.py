@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from reprlib import repr as seen
 from typing import Any
 
 from reconciler.ledger.base import LedgerError
@@ -30,6 +31,7 @@ MARKS = {
     "signed_by": re.compile(r"SHA256:[A-Za-z0-9+/]{43}"),
     "signature": re.compile(r"[0-9a-f]{128}"),
 }
+_MAY_BE_EMPTY = frozenset(("before", "run"))
 _ASSIGNMENT = frozenset(("system", "kind", "resource", "role", "principal", "name"))
 _REQUIRED = ("number", "before", "hash", "at", "kind", "run")
 KNOWN = frozenset(
@@ -94,22 +96,35 @@ def true_hash(line: bytes) -> str:
 
 
 def decode(line: bytes) -> Entry:
-    """Raises LedgerError for what is no entry. Whether its hash is right is for `true_hash`."""
+    """Raises LedgerError for what is no entry, or is one that we would spell otherwise. Whether its
+    hash is right is for `true_hash`."""
     try:
-        found = json.loads(line.decode())
+        text = line.decode()
+        found = json.loads(text)
+        entry = _entry(found)
+        spelled = _JSON(found) == text
     except (ValueError, RecursionError) as e:
         raise LedgerError(f"no JSON: {e}") from None
+    if not spelled or any(not found[key] for key in found.keys() - _MAY_BE_EMPTY):
+        raise LedgerError(f"it is not spelled as entries are: {_SPELLED}")
+    return entry
+
+
+_SPELLED = "keys sorted and each once, no spaces, nothing that is empty"
+
+
+def _entry(found: Any) -> Entry:
     if not isinstance(found, dict):
         raise LedgerError("no entry: a line is one JSON object")
     if not found.keys() <= KNOWN:
-        strange = ", ".join(f"`{key[:40]}`" for key in sorted(found.keys() - KNOWN))
+        strange = ", ".join(f"`{key[:40]}`" for key in sorted(found.keys() - KNOWN)[:5])
         raise LedgerError(f"{strange} is not known here: {_NEWER}")
     for key in _REQUIRED:
         if key not in found:
             raise LedgerError(f"`{key}` is missing")
     number = found["number"]
     if type(number) is not int or number < 1:
-        raise LedgerError(f"`number` is {number!r}, not a number from 1")
+        raise LedgerError(f"`number` is {seen(number)}, not a number from 1")
     return Entry(number, _string(found, "before"), _event(found), _string(found, "hash"))
 
 
@@ -119,7 +134,7 @@ _NEWER = "a newer version of access-reconciler wrote it; install that one to rea
 def _event(found: Mapping[str, Any]) -> Event:
     kind = _KINDS.get(_string(found, "kind"))
     if kind is None:
-        raise LedgerError(f"the kind {found['kind']!r} is not known here: {_NEWER}")
+        raise LedgerError(f"the kind {seen(found['kind'])} is not known here: {_NEWER}")
     values: dict[str, Any] = {key: found[key] for key in found if key in _TEXTS}
     if not _texts(values):
         for key in values:
@@ -137,7 +152,7 @@ def _event(found: Mapping[str, Any]) -> Event:
         values["counts"] = _counts(found["counts"])
     for key in MARKS.keys() & found.keys():
         values[key] = _mark(found, key)
-    return Event(kind, _time(found, "at"), **values)
+    return Event(kind, _clock(found), **values)
 
 
 _TEXTS = frozenset((*NAMES, *SENTENCES))
@@ -179,8 +194,11 @@ def _fields(number: int, before: str, event: Event) -> dict[str, Any]:
     return fields
 
 
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def _text(fields: Mapping[str, Any]) -> bytes:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _JSON(fields).encode()
 
 
 def _cleaned(a: Assignment) -> Assignment:
@@ -205,50 +223,61 @@ def _time(found: Mapping[str, Any], key: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
-    if at is None or at.tzinfo is None or not text.endswith("Z"):
-        raise LedgerError(f"`{key}` is {text!r}, not a time like 2026-12-01T18:00:00Z")
+    if at is None or at.tzinfo is None or f"{at.isoformat().removesuffix('+00:00')}Z" != text:
+        raise LedgerError(f"`{key}` is {seen(text)}, not a time like 2026-12-01T18:00:00Z")
     return at
+
+
+def _clock(found: Mapping[str, Any]) -> datetime:
+    """Nobody can reckon from the ends of the calendar, and a run that tried would end there."""
+    at = _time(found, "at")
+    if at.year not in _YEARS:
+        raise LedgerError(f"`at` is {found['at']}, which no clock shows")
+    return at
+
+
+_YEARS = range(1970, 9000)
 
 
 def _string(found: Mapping[str, Any], key: str) -> str:
     value = found[key]
     if type(value) is not str:
-        raise LedgerError(f"`{key}` is {value!r}, not a text")
+        raise LedgerError(f"`{key}` is {seen(value)}, not a text")
     return value
 
 
 def _mark(found: Mapping[str, Any], key: str) -> str:
     value = _string(found, key)
     if not MARKS[key].fullmatch(value):
-        raise LedgerError(f"`{key}` is {value[:100]!r}, not of its shape")
+        raise LedgerError(f"`{key}` is {seen(value)}, not of its shape")
     return value
 
 
 def _strings(value: Any, key: str) -> tuple[str, ...]:
     if type(value) is not list or not all(type(v) is str for v in value):
-        raise LedgerError(f"`{key}` is {value!r}, not a list of texts")
+        raise LedgerError(f"`{key}` is {seen(value)}, not a list of texts")
     return tuple(value)
 
 
 def _yes(value: Any) -> bool:
     if value is not True:
-        raise LedgerError(f"`native_expiry` is {value!r}, not true")
+        raise LedgerError(f"`native_expiry` is {seen(value)}, not true")
     return True
 
 
 def _counts(value: Any) -> tuple[tuple[str, int], ...]:
     if type(value) is not dict or not all(type(n) is int for n in value.values()):
-        raise LedgerError(f"`counts` is {value!r}, not numbers by words")
+        raise LedgerError(f"`counts` is {seen(value)}, not numbers by words")
     return tuple(value.items())
 
 
 def _assignment(value: Any) -> Assignment:
     if type(value) is not dict or not value.keys() <= _ASSIGNMENT:
-        raise LedgerError(f"`assignment` is {value!r}, with keys not known here: {_NEWER}")
+        raise LedgerError(f"`assignment` is {seen(value)}, with keys not known here: {_NEWER}")
     for key in sorted(_ASSIGNMENT - {"name"} - value.keys()):
         raise LedgerError(f"`assignment.{key}` is missing")
-    if not _texts(value):
-        raise LedgerError(f"`assignment` is {value!r}, with other things than texts")
+    if not _texts(value) or value.get("name", "-") == "":
+        raise LedgerError(f"`assignment` is {seen(value)}, with other things than texts")
     held = _entitlement(value["system"], value["kind"], value["resource"], value["role"])
     return Assignment(held, Principal(value["principal"], value.get("name", "")))
 

@@ -235,7 +235,7 @@ def test_two_harms_are_both_told(sizes: list[int], data: st.DataObject) -> None:
         (lambda b: [(1, b[0][1]), (3, b[1][1]), (4, b[2][1])], "batch 2 is missing, though no entry is"),
         (lambda b: [b[0], (2, b""), *((n + 1, d) for n, d in b[1:])], "entry 3 cannot be read"),
         (lambda b: [b[0], (2, b[1][1] + b"\n"), b[2]], "entry 5 cannot be read"),
-        (lambda b: [b[0], (2, b[1][1].replace(b"\n", b"\r\n")), b[2]], "entry 3 is not what its hash says"),
+        (lambda b: [b[0], (2, b[1][1].replace(b"\n", b"\r\n")), b[2]], "entry 3 cannot be read: it is not spelled"),
         (lambda b: [b[0], (2, b[1][1].replace(b'"done"', b'"gone"')), b[2]], "a newer version"),
         (lambda b: [b[1], b[2]], "entries 1 to 2 are missing"),
     ],

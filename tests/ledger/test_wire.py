@@ -149,6 +149,9 @@ def changed(**keys: Any) -> bytes:
         (changed(grants="grants/alice.yaml"), "not a list of texts"),
         (changed(counts={"added": "3"}), "not numbers by words"),
         (changed(native_expiry=False), "not true"),
+        (changed(at="9999-12-31T00:00:00Z"), "no clock shows"),
+        (changed(at="2026-12-01T12Z"), "not a time like"),
+        (changed(assignment=[[]] * 100_000), "not known here"),
         (b"[]", "a line is one JSON object"),
         (b"{", "no JSON"),
         (b"", "no JSON"),
@@ -160,3 +163,30 @@ def changed(**keys: Any) -> bytes:
 def test_reading_is_strict(line: bytes, said: str) -> None:
     with pytest.raises(LedgerError, match=said):
         wire.decode(line)
+
+
+@pytest.mark.parametrize(
+    "respelled",
+    [
+        lambda line: line.replace(b'"number":1', b'"number":2,"number":1'),
+        lambda line: line.replace(b'"number":1', b'"number": 1'),
+        lambda line: line.replace(b'"run":"run-1"', b'"run":"\\u0072un-1"'),
+        lambda line: line.replace(b'"run":', b'"rule":"","run":'),
+        lambda line: line.replace(b"run-1", b"\\ud800"),
+        lambda line: b"{" + line[line.index(b'"before"') : -1] + b',"at":"2026-12-01T12:00:00Z"}',
+    ],
+    ids=["twice", "a space", "an escape", "empty", "half a character", "unsorted"],
+)
+def test_what_says_the_same_in_another_spelling_is_no_entry(respelled: Any) -> None:
+    """Its hash would be of a text that nobody but its writer has."""
+    [entry] = entries(event())
+    line = respelled(wire.encode(entry))
+    assert json.loads(line)["number"] == 1
+    with pytest.raises(LedgerError, match="not spelled as entries are"):
+        wire.decode(line)
+
+
+def test_of_an_endless_value_little_is_told() -> None:
+    with pytest.raises(LedgerError) as told:
+        wire.decode(changed(assignment="x" * 1_000_000))
+    assert len(str(told.value)) < 300
