@@ -12,8 +12,9 @@ from typing import Any
 from reconciler.errors import ProviderError
 from reconciler.model import Assignment
 from reconciler.model.marking import NO_MARK, OWNER, Mark, Marking
-from reconciler.providers.aws.session import Clients, Once, explained, member, pages
+from reconciler.providers.aws.session import Clients, explained, member, pages
 from reconciler.providers.aws.statements import live
+from reconciler.providers.once import Once
 
 # Of our inline policies' names: `jit-`, the owner if there is one, the assignment's id. At most 55 of
 # the 128 characters that IAM takes, which know no colon.

@@ -13,8 +13,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from reconciler.errors import NotFound, ProviderError
-from reconciler.providers.aws.session import Clients, Once, code, explained, member, pages
+from reconciler.providers.aws.session import Clients, code, explained, member, pages
 from reconciler.providers.aws.settings import Settings
+from reconciler.providers.once import Once
 
 _PAGE = {"PageSize": 100}
 # The model's ResourceId: what directory/ and grants may give instead of a name.

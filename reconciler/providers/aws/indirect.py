@@ -21,7 +21,8 @@ from reconciler.model import Assignment, Entitlement, Observed, Principal
 from reconciler.providers.aws.iam import AccountReader, Group, Identity
 from reconciler.providers.aws.identity_center import IdentityCenter, Named
 from reconciler.providers.aws.kinds import ASSIGNMENT, POLICY
-from reconciler.providers.aws.session import Clients, Once, explained, is_denied, member, pages
+from reconciler.providers.aws.session import Clients, explained, is_denied, member, pages
+from reconciler.providers.once import Once
 
 _PAGE = {"PageSize": 100}
 _RIGHTS = (

@@ -6,11 +6,10 @@ Credentials come from boto3's own chain only. Nothing here knows what the calls 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -217,30 +216,3 @@ def _as_told(response: Any, **_: Any) -> None:
     told = http.headers.get("retry-after") or parsed.get("RetryAfterSeconds")
     if told and str(told).isdigit():
         http.headers["x-amz-retry-after"] = str(int(told) * 1000)
-
-
-class Once(Generic[K, V]):
-    """Asks for each key once, however many threads want it. A refusal is remembered as well."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._answers: dict[K, Future[V]] = {}
-
-    def get(self, key: K, ask: Callable[[], V]) -> V:
-        with self._lock:
-            answer = self._answers.get(key)
-            mine = answer is None
-            if answer is None:
-                answer = self._answers[key] = Future()
-        if mine:
-            try:
-                answer.set_result(ask())
-            except BaseException as e:
-                answer.set_exception(e)
-        return answer.result()
-
-    def known(self) -> dict[K, V]:
-        """What has been answered so far."""
-        with self._lock:
-            done = {k: f for k, f in self._answers.items() if f.done() and not f.exception()}
-        return {k: f.result() for k, f in done.items()}

@@ -22,10 +22,10 @@ from azure.core.exceptions import HttpResponseError
 
 from reconciler.errors import ProviderError
 from reconciler.model import Entitlement, Observed, Principal
-from reconciler.providers.azure.once import Once
 from reconciler.providers.azure.principals import Principals
 from reconciler.providers.azure.rows import Row, Rows, seconds
 from reconciler.providers.azure.session import GONE, Session
+from reconciler.providers.once import Once
 
 # Where the scope itself is no more there are no ways to it. These are codes of ARM for the two that
 # a whole subscription's list does not fail on.
@@ -39,8 +39,8 @@ class OtherWays:
         self._session = session
         self._rows = rows
         self._principals = principals
-        self._lists: Once[tuple[Row, ...]] = Once()
-        self._ends: Once[Mapping[str, datetime | None]] = Once()
+        self._lists: Once[str, tuple[Row, ...]] = Once()
+        self._ends: Once[str, Mapping[str, datetime | None]] = Once()
 
     def of(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
         """See `Reader.indirect`."""

@@ -10,9 +10,9 @@ from azure.core.rest import HttpRequest
 
 from reconciler.errors import ProviderError, UnknownPrincipal
 from reconciler.model import Observed, Principal, Subject, SubjectKind
-from reconciler.providers.azure.once import Once
 from reconciler.providers.azure.scopes import GUID
 from reconciler.providers.azure.session import HalfPage, Session
+from reconciler.providers.once import Once
 
 _TYPES = {
     SubjectKind.PERSON: "user",
@@ -27,7 +27,7 @@ class Principals:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._people: Once[Principal] = Once()
+        self._people: Once[str, Principal] = Once()
         self._names: dict[str, str] = {}
 
     def named_in(self, row: Observed) -> Observed:

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from reconciler.errors import NotFound, ProviderError
-from reconciler.providers.azure.once import Once
 from reconciler.providers.azure.scopes import root
 from reconciler.providers.azure.session import Session
+from reconciler.providers.once import Once
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Roles:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lists: Once[tuple[Role, ...]] = Once()
+        self._lists: Once[str, tuple[Role, ...]] = Once()
 
     def named(self, scope: str, role: str) -> Role:
         """The role by name, in any case, or by GUID. Raises ProviderError, NotFound where

@@ -7,12 +7,12 @@ also tells what a user may in the end: whatever nothing else explains is told as
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from reconciler.model import Assignment, Entitlement, Observed, Principal
-from reconciler.providers.bitbucket.calls import Refused, needing
+from reconciler.providers.bitbucket.asked import Asked
+from reconciler.providers.bitbucket.calls import Refused
 from reconciler.providers.bitbucket.holders import Holder
 from reconciler.providers.bitbucket_cloud.kinds import PROJECT, REPOSITORY, ROLES
 from reconciler.providers.bitbucket_cloud.rest import Rest
@@ -25,20 +25,16 @@ Answer = TypeVar("Answer")
 
 
 class Ways:
-    """Asks the same once in a run: one person at a time."""
-
     def __init__(self, system: str, rest: Rest) -> None:
         self._system = system
         self._rest = rest
-        self._lock = threading.Lock()
-        self._asked: dict[Hashable, Any] = {}
+        self._once = Asked()
 
     def to(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
         """Rows in any role. Raises ProviderError when what is needed cannot be read."""
-        with self._lock:
-            if entitlement.kind == REPOSITORY:
-                return tuple(self._to_repository(principal, entitlement))
-            return tuple(self._to_project(principal, entitlement.resource))
+        if entitlement.kind == REPOSITORY:
+            return tuple(self._to_repository(principal, entitlement))
+        return tuple(self._to_project(principal, entitlement.resource))
 
     def _to_project(self, who: Principal, key: str) -> Iterator[Observed]:
         yield from self._held(who, PROJECT, key, "", self._once)
@@ -107,13 +103,6 @@ class Ways:
             if e.status not in _NO_TELLING:
                 raise
             return None
-
-    def _once(self, needs: str, ask: Callable[..., Answer], *of: Hashable) -> Answer:
-        key = (ask.__name__, *of)
-        if key not in self._asked:
-            with needing(needs):
-                self._asked[key] = ask(*of)
-        return cast(Answer, self._asked[key])
 
 
 def _is_user(principal: Principal) -> bool:

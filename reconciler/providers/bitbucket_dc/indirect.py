@@ -3,12 +3,10 @@ the project's default permission, and global administration. Never changes anyth
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Hashable, Iterator
-from typing import Any, TypeVar, cast
+from collections.abc import Iterator
 
 from reconciler.model import Assignment, Entitlement, Observed, Principal
-from reconciler.providers.bitbucket.calls import needing
+from reconciler.providers.bitbucket.asked import Asked
 from reconciler.providers.bitbucket.holders import Holder
 from reconciler.providers.bitbucket_dc.kinds import GLOBAL, PROJECT, REPOSITORY
 from reconciler.providers.bitbucket_dc.rest import Rest
@@ -17,22 +15,16 @@ _EVERYBODY = Principal("everybody", "everybody")
 _INSTANCE = "instance"
 _OPENS_ALL = ("admin", "sys-admin")
 
-Answer = TypeVar("Answer")
-
 
 class Ways:
-    """Asks the same once in a run: one person at a time."""
-
     def __init__(self, system: str, rest: Rest) -> None:
         self._system = system
         self._rest = rest
-        self._lock = threading.Lock()
-        self._asked: dict[Hashable, Any] = {}
+        self._once = Asked()
 
     def to(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
         """Rows in any role. Raises ProviderError when one of the lists cannot be read."""
-        with self._lock:
-            return tuple(self._found(principal, entitlement.kind, entitlement.resource))
+        return tuple(self._found(principal, entitlement.kind, entitlement.resource))
 
     def _found(self, who: Principal, kind: str, resource: str) -> Iterator[Observed]:
         yield from self._held(who, kind, resource, "")
@@ -98,10 +90,3 @@ class Ways:
         there = Entitlement(self._system, kind, resource, holder.role)
         via = ", ".join(word for word in words if word)
         return Observed(Assignment(there, holder.principal), via=via)
-
-    def _once(self, needs: str, ask: Callable[..., Answer], *of: str) -> Answer:
-        key = (ask.__name__, *of)
-        if key not in self._asked:
-            with needing(needs):
-                self._asked[key] = ask(*of)
-        return cast(Answer, self._asked[key])

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from google.api_core.exceptions import Forbidden, NotFound
 
@@ -20,6 +21,7 @@ from reconciler.providers.gcp.groups import Groups
 from reconciler.providers.gcp.observed import observed
 from reconciler.providers.gcp.policy import Row, rows_of
 from reconciler.providers.gcp.session import Policies, explained
+from reconciler.providers.once import Once
 
 _EVERYBODY = {
     "allUsers": "everybody on the internet",
@@ -60,8 +62,8 @@ class Ways:
         self._policies = policies
         self._groups = groups
         self._lock = threading.Lock()
-        self._parents: dict[str, str] = {}
-        self._rows: dict[str, tuple[Row, ...]] = {}
+        self._parents: Once[str, str] = Once()
+        self._rows: Once[str, tuple[Row, ...]] = Once()
 
     def to(self, principal: Principal, resource: str) -> tuple[Observed, ...]:
         """Rows in any role, of the resource and of all that contains it, without those that name
@@ -71,7 +73,7 @@ class Ways:
 
     def _found(self, principal: Principal, resource: str) -> Iterator[Observed]:
         for place in self._upwards(resource):
-            for row in self._policy(place):
+            for row in self._rows.get(place, partial(self._policy, place)):
                 reach = self._reach(row.principal, principal.id)
                 if reach is None or (place == resource and not reach.words):
                     continue
@@ -87,23 +89,17 @@ class Ways:
         while resource and resource not in seen:
             seen.add(resource)
             yield resource
-            resource = self._parent(resource)
+            resource = self._parents.get(resource, partial(self._parent, resource))
 
     def _parent(self, resource: str) -> str:
-        if resource not in self._parents:
-            needs = f"{_GET[names.kind_of(resource)]} there"
-            with explained(self._system, f"find out what contains {resource}", needs):
-                parent = self._policies.patiently(lambda: self._policies.parent(resource))
-            self._parents[resource] = parent
-        return self._parents[resource]
+        needs = f"{_GET[names.kind_of(resource)]} there"
+        with explained(self._system, f"find out what contains {resource}", needs):
+            return self._policies.patiently(lambda: self._policies.parent(resource))
 
     def _policy(self, place: str) -> tuple[Row, ...]:
-        if place not in self._rows:
-            needs = f"{_POLICY[names.kind_of(place)]} there"
-            with explained(self._system, f"read the policy of {place}", needs):
-                policy = self._policies.patiently(lambda: self._policies.get(place))
-            self._rows[place] = tuple(rows_of(policy))
-        return self._rows[place]
+        needs = f"{_POLICY[names.kind_of(place)]} there"
+        with explained(self._system, f"read the policy of {place}", needs):
+            return tuple(rows_of(self._policies.patiently(lambda: self._policies.get(place))))
 
     def _reach(self, member: str, who: str) -> _Reach | None:
         """None when the member does not stand for `who`; both are folded.
