@@ -30,14 +30,16 @@ from reconciler.model import (
     SubjectRef,
     Unknown,
 )
-from reconciler.planning.answer import Facts, Holds
-from reconciler.planning.basis import named
+from reconciler.planning.answer import Facts, Holds, Told
+from reconciler.planning.basis import Named, named
 from reconciler.planning.explain import explain
 from reconciler.planning.guards import RELEASABLE
 from reconciler.planning.status import status
-from reconciler.planning.timeline import Directory
+from reconciler.planning.timeline import Directory, Span
+from reconciler.proof import effective
 from reconciler.proof.basis import bases
 from reconciler.render import explained as render
+from reconciler.render.explained_json import document
 from reconciler.repository.words import printable
 
 
@@ -67,12 +69,13 @@ def command(
         who = _who(person, ids, events)
         wanted = people.Wanted(entitlements, session.loaded)
         asked = _Asked(session, who, wanted)
-        facts = asked.facts(events.of(who), progress)
-    found = explain(facts, wanted)
+        facts = asked.facts(events.of(who, *sorted(asked.inside)), progress)
+    told = Told(who, explain(facts, wanted), facts.plan, _members(session, who))
+    found = told.answers
     if style == "json":
-        click.echo(render.document(who, found, facts.plan))
+        click.echo(document(told))
     else:
-        render.text(who, found, facts.plan, options.console(plain=no_color))
+        render.text(told, options.console(plain=no_color))
     open_ = any(answer.holds is Holds.UNKNOWN for answer in found)
     return FAILED if open_ or facts.plan.unknown or facts.ways_unread else 0
 
@@ -84,43 +87,59 @@ def _who(person: str, ids: frozenset[str], ledger: _Ledger) -> str:
     return people.resolved(person, ids)
 
 
+def _members(session: Session, who: str) -> tuple[Span[str], ...] | None:
+    """None of somebody who is no group."""
+    pages = effective.pages(session.loaded.directory, session.authorised.changes)
+    if not any(group.id == who for page in pages for group in page.content.groups):
+        return None
+    return Directory(pages, session.loaded.horizon).members(who)
+
+
 class _Ledger:
     """What was written down of somebody. Without a ledger, nothing."""
 
     def __init__(self, session: Session, root: Path) -> None:
         self._ledger, self._root = session.recall.ledger, root
 
-    def of(self, who: str) -> tuple[Event, ...]:
+    def of(self, *who: str) -> tuple[Event, ...]:
         if self._ledger is None:
             return ()
         try:
             with ledgers.index(self._ledger, self._root) as index:
-                return tuple(e.event for e in entries(index, Question(person=who)))
+                return tuple(e.event for one in who for e in entries(index, Question(person=one)))
         except LedgerError as e:
             click.echo(f"note: the ledger tells nothing: {printable(str(e))}", err=True)
             return ()
 
 
 class _Asked:
-    """One person's part of everything."""
+    """One person's part of everything. Of a group, also all that its members hold in the same
+    systems: without it, what else gives them the same would be left out."""
 
     def __init__(self, session: Session, who: str, wanted: people.Wanted) -> None:
         self._session, self._who, self._wanted = session, who, wanted
-        roster = session.authorised.changes.tip.roster
+        found = session.authorised
+        roster = found.changes.tip.roster
         self._groups = roster.groups_of(who)
+        claims = (*found.claims, *(outcome.claim for outcome in found.outcomes))
+        through = {claim.subject.id for claim in claims if claim.ref == who}
+        self.inside = frozenset(through | roster.members(who))
 
-    def _mine(self, claim: Claim) -> bool:
+    def _about(self, claim: Claim) -> bool:
         subject = claim.subject
         theirs = subject.kind is SubjectKind.GROUP and subject.id in self._groups
-        return subject.id == self._who or theirs
+        return self._who in (subject.id, claim.ref) or theirs
+
+    def _mine(self, claim: Claim) -> bool:
+        return self._about(claim) or claim.subject.id in self.inside
 
     def facts(self, events: tuple[Event, ...], progress: Progress) -> Facts:
         session, wanted = self._session, self._wanted
         mine = tuple(c for c in session.authorised.claims if self._mine(c))
-        near = tuple(c for c in mine if wanted.may(c.entitlement))
         found = bases(session.authorised, self._mine)
-        systems = {c.entitlement.system for c in near}
-        systems |= {i.entitlement.system for i in wanted.items}
+        asked_for = [c.entitlement for c in mine if self._about(c) and wanted.may(c.entitlement)]
+        systems = {e.system for e in (*asked_for, *(i.entitlement for i in wanted.items))}
+        near = tuple(c for c in mine if c.entitlement.system in systems)
         here = [one for name, one in session.connections.systems.items() if name in systems]
         narrow = replace(
             session,
@@ -128,18 +147,19 @@ class _Asked:
             authorised=replace(session.authorised, claims=near),
         )
         asked, failed = _named(narrow, self._who, wanted)
-        situation = _looked(narrow, [of.entitlement for of in asked], progress)
+        situation = _looked(narrow, [of.entitlement for of, _ in asked], progress)
         principals = {(of.entitlement.system, of.principal.id) for of, _ in situation.pairs}
-        principals |= {(of.entitlement.system, of.principal.id) for of in asked}
+        principals |= {(of.entitlement.system, of.principal.id) for of, _ in asked}
         situation = narrow.remembering(situation.of(principals))
         plan = narrow.plan(situation, RELEASABLE)  # they count what everybody loses
-        plan = _about(plan, {b.claim.grant for b in found}, self._who, failed)
+        plan = _about(plan, {b.claim.grant for b in found}, {self._who, *self.inside}, failed)
         told = named(found, situation.pairs)
         lines = status(situation.says, plan, narrow.connections.can, told)
-        meant = tuple(of for of in asked if of.principal.id)
+        meant = tuple(of for of, _ in asked if of.principal.id)
         rows = situation.reading.rows
+        about = self._concerns(told, meant)
         every = (*(of for of, _ in told), *(row.assignment for row in rows), *meant)
-        ways = indirect(every, narrow.connections, progress)
+        ways = indirect(tuple(filter(about, every)), narrow.connections, progress)
         return Facts(
             self._who,
             plan,
@@ -153,12 +173,25 @@ class _Asked:
             events,
             ways.rows,
             ways.unread,
+            about,
+            {of.key: subject for of, subject in asked},
         )
+
+    def _concerns(
+        self, told: tuple[Named, ...], asked: tuple[Assignment, ...]
+    ) -> Callable[[Assignment], bool]:
+        """Whether the answer is about it: of a group not all that its members hold."""
+        if not self.inside:
+            return lambda _: True
+        theirs = [of for of, basis in told if self._about(basis.claim)]
+        keys = {of.key for of in (*theirs, *asked)}
+        own = {of.principal for of, basis in told if basis.claim.subject.id == self._who}
+        return lambda of: of.key in keys or of.principal in own
 
 
 def _named(
     session: Session, who: str, wanted: people.Wanted
-) -> tuple[tuple[Assignment, ...], tuple[Unknown, ...]]:
+) -> tuple[tuple[tuple[Assignment, str], ...], tuple[Unknown, ...]]:
     """The items that were asked for, as their systems spell them, with who this is there."""
     connections, found, failed = session.connections, [], []
     spelled = canonical((i.entitlement for i in wanted.items), connections)
@@ -179,7 +212,7 @@ def _named(
 
 def _principals(
     session: Session, who: str, item: Item, entitlement: Entitlement
-) -> list[Assignment | Unknown]:
+) -> list[tuple[Assignment, str] | Unknown]:
     people_ = Directory(session.loaded.directory, session.loaded.horizon)
     refs = [SubjectRef(who, group) for group in (False, True)]
     subjects = {
@@ -195,10 +228,10 @@ def _principals(
             subject, entitlement, item.account
         ),
     )
-    found: list[Assignment | Unknown] = []
-    for _, answer in answers:
+    found: list[tuple[Assignment, str] | Unknown] = []
+    for subject, answer in answers:
         if not isinstance(answer, ProviderError):
-            found.append(Assignment(entitlement, answer))
+            found.append((Assignment(entitlement, answer), subject.id))
         elif not isinstance(answer, UnknownPrincipal):
             found.append(Unknown(entitlement.system, who, answer.cause))
     return found
@@ -218,13 +251,13 @@ def _looked(session: Session, also: list[Entitlement], progress: Progress) -> Si
     )
 
 
-def _about(plan: Plan, paths: set[str], who: str, failed: tuple[Unknown, ...]) -> Plan:
-    """What of everybody's plan concerns this person."""
+def _about(plan: Plan, paths: set[str], who: set[str], failed: tuple[Unknown, ...]) -> Plan:
+    """What of everybody's plan concerns this person, or these."""
     return replace(
         plan,
         unknown=tuple(sorted({*plan.unknown, *failed})),
         unapproved=tuple(u for u in plan.unapproved if u.path in paths),
-        reviews=tuple(r for r in plan.reviews if who in r.subjects),
+        reviews=tuple(r for r in plan.reviews if who & set(r.subjects)),
     )
 
 

@@ -227,10 +227,19 @@ def proved(
         authorised = authorise(loaded, now, asked)
         if not authorised.refused <= without:
             without |= authorised.refused
-        elif not covers(loaded, authorised.changes.tip.roster.groups_of(about)):
+        elif not covers(loaded, _beside(loaded, authorised, about)):
             whom = None
         else:
             return loaded, authorised
+
+
+def _beside(loaded: Loaded, authorised: Authorised, about: str) -> frozenset[str]:
+    """Whose grants tell of somebody beside their own: those of their groups and, of a group, those
+    of all who are or were in it."""
+    pages, name = [version.content for version in loaded.directory], about.casefold()
+    inside = {m for p in pages for g in p.groups if g.id.casefold() == name for m in g.members}
+    inside |= {one.id for p in pages for one in p.people if name in map(str.casefold, one.groups)}
+    return authorised.changes.tip.roster.groups_of(about) | inside
 
 
 def _same_line(loaded: Loaded, authorised: Authorised, applied: str) -> None:

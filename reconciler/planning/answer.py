@@ -18,6 +18,7 @@ from reconciler.model import (
 )
 from reconciler.planning.basis import Basis, Named
 from reconciler.planning.status import Line
+from reconciler.planning.timeline import Span
 
 
 class Holds(StrEnum):
@@ -67,7 +68,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One assignment. `subject` is the person or the group of theirs that holds it. `bases` are the
+    """One assignment. `subject` is the person or the group of theirs that holds it or, where a
+    group is asked about, the member. `bases` are the
     grants that speak of it, newest first; `since` is from when the ledger, or the system, says
     that it is held. `ways` are other ways to the same resource, in any role: through groups, or
     from what contains it. `unread` says why nothing is known of the system, `ways_unread` of the
@@ -89,11 +91,24 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """All that was asked. `members` are who is or was in the group that was asked about, None where
+    it was none."""
+
+    who: str
+    answers: tuple[Answer, ...]
+    plan: Plan
+    members: tuple[Span[str], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that is known of one person. `named` are their claims and those of their groups, `lines`
     the status of these, `rows` what the systems show of them. `asked` are assignments that are to
     be answered for though nothing speaks of them; `ways` and `ways_unread` are what was asked of
-    each `Assignment.slot`."""
+    each `Assignment.slot`. Of a group, all this is of its members too; then `about` tells what the
+    group gives from what else they hold, and `whose` who holds what was asked for, by
+    `Assignment.key`."""
 
     who: str
     plan: Plan
@@ -107,3 +122,5 @@ class Facts:
     events: tuple[Event, ...] = ()
     ways: Mapping[str, tuple[Observed, ...]] = field(default_factory=dict)
     ways_unread: Mapping[str, str] = field(default_factory=dict)
+    about: Callable[[Assignment], bool] = lambda _: True
+    whose: Mapping[str, str] = field(default_factory=dict)

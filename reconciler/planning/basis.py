@@ -17,7 +17,7 @@ class Basis:
     False where no rule was asked: it came before proof was, it was over long before, or the forge
     does not answer. `carried` says that an unapproved edit came since, and that this is what the
     version before it gave: then `commit`, `rule` and approvals are of that one. `approved_by` are
-    ids of people, `reasons` and `fix` sentences."""
+    ids of people; `reason` and `ticket` are the grant's own, `refusal` and `fix` sentences."""
 
     claim: Claim
     position: Position
@@ -30,6 +30,7 @@ class Basis:
     approved_by: tuple[str, ...] = ()
     pull: str = ""
     reason: str = ""
+    ticket: str = ""
     refusal: tuple[str, ...] = ()
     fix: str = ""
     break_glass: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -61,7 +62,7 @@ class _Answers:
         done = [event.assignment for event in facts.events if event.assignment]
         every += [of for of in done if of.principal.id]  # a decision names nobody in the system
         for of in (*every, *facts.asked):
-            if of.key not in told:
+            if of.key not in told and facts.about(of):
                 told.add(of.key)
                 yield of
 
@@ -69,9 +70,7 @@ class _Answers:
         key = assignment.key
         lines, bases = tuple(self._lines[key]), tuple(self._bases[key])
         rows = tuple(self._rows[key])
-        subject = next((b.claim.subject.id for b in bases), "") or next(
-            (line.subject for line in lines if line.subject), self._facts.who
-        )
+        subject = self._subject(assignment, bases, lines)
         unread = self._unread(assignment, subject)
         ways = tuple(self._ways(assignment))
         return Answer(
@@ -83,21 +82,33 @@ class _Answers:
             rows,
             tuple(r for r in self._slots[assignment.slot] if r not in rows),
             ways,
-            () if unread else tuple(self._coming(lines, bases)),
+            () if unread else tuple(self._coming(assignment, lines, bases)),
             self._since(key, rows),
-            self._told(assignment),
+            self._told(assignment, subject),
             unread,
             self._facts.ways_unread.get(assignment.slot, ""),
         )
+
+    def _instead(self, of: Assignment) -> str:
+        """What is active without a row of its own is part of a higher role in its place."""
+        if self._rows[of.key]:
+            return ""
+        higher = (r.observed.assignment for r in self._slots[of.slot] if r.effective)
+        return next((f"{row.entitlement.role}, which includes it, is held" for row in higher), "")
+
+    def _subject(self, of: Assignment, bases: tuple[Basis, ...], lines: tuple[Line, ...]) -> str:
+        said = [b.claim.subject.id for b in bases] + [line.subject for line in lines]
+        return next(filter(None, said), self._facts.whose.get(of.key, self._facts.who))
 
     def spelled(self, of: Assignment) -> frozenset[Entitlement]:
         """As its system spells it, and as the files do."""
         return frozenset({of.entitlement, *(b.claim.entitlement for b in self._bases[of.key])})
 
-    def _told(self, of: Assignment) -> tuple[Event, ...]:
+    def _told(self, of: Assignment, subject: str) -> tuple[Event, ...]:
         """What was decided is written down as the file spells it, what was done as the system."""
         keys = [Assignment(e, Principal("")).key for e in self.spelled(of)]
         decided = [event for key in keys for event in self._decided.get(key, ())]
+        decided = [event for event in decided if event.subject in ("", subject)]
         return tuple(sorted((*decided, *self._events[of.key]), key=lambda event: event.at))
 
     def _unread(self, of: Assignment, subject: str) -> str:
@@ -147,13 +158,17 @@ class _Answers:
             return known.already_held
         return min((r.observed.since for r in rows if r.observed.since), default=None)
 
-    def _coming(self, lines: tuple[Line, ...], bases: tuple[Basis, ...]) -> Iterator[Next]:
+    def _coming(
+        self, of: Assignment, lines: tuple[Line, ...], bases: tuple[Basis, ...]
+    ) -> Iterator[Next]:
         fixes = {b.claim.grant: b.fix for b in bases if b.proof is Proof.REFUSED}
         ends: list[datetime | None] = []
         for line in lines:
             ends += [line.until] if line.state in _DECLARED else []
             idle = self._facts.modes.get(line.assignment.entitlement.system) is not Mode.ENFORCE
-            yield from _of_line(line, idle, fixes, self._facts.plan)
+            for coming in _of_line(line, idle, fixes, self._facts.plan):
+                included = coming.turn is Turn.ENDS and line.state is State.ACTIVE
+                yield replace(coming, why=self._instead(of)) if included else coming
         if ends:
             yield from _again(bases, self._facts.plan.at, ends)
 

@@ -106,6 +106,15 @@ class Directory:
                     if not window.never:
                         yield Span(window, span.value, span.left and window.end == span.window.end)
 
+    def members(self, group: str) -> tuple[Span[str], ...]:
+        """The ids of all who are, or were, active members, and when: as far back as is known."""
+        return joined(
+            Span(window, one.value)
+            for one in self._members.get(group, ())
+            for active in self._one(one.value, "")
+            if not (window := active.window.clip(one.window)).never
+        )
+
     def _one(self, id_: str, system: str) -> Iterator[Span[Subject]]:
         for person in self._people.get(id_, ()):
             accounts = accounts_in(person.value, system)

@@ -75,6 +75,7 @@ def _told(claim: Claim, version: Version[Grant], outcome: Outcome | None) -> Bas
         version.merged,
         version.gone,
         reason=content.reason,
+        ticket=content.ticket,
         break_glass=content.break_glass,
     )
     if judgement is None:

@@ -1,19 +1,18 @@
-"""Answers about one person, for people and as JSON by schemas/explain.schema.json. Decides nothing."""
+"""Answers about one person or group, for people. Decides nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from rich.console import Console
 
-from reconciler.model import Event, EventKind, Observed, Plan, Proof
-from reconciler.planning.answer import Answer, Holds, Next, Row, Turn
+from reconciler.model import Event, EventKind, Proof
+from reconciler.planning.answer import Answer, Holds, Next, Row, Told, Turn
 from reconciler.planning.basis import Basis
-from reconciler.render import as_json, as_text
+from reconciler.planning.timeline import ALWAYS, Span
+from reconciler.render import as_text
 from reconciler.render.as_text import safe
-from reconciler.render.status import line_document
 from reconciler.render.words import brief, moment, what
 
 _COLOURS = {
@@ -24,32 +23,67 @@ _COLOURS = {
 }
 NOTHING = (
     "Nothing of this is declared for them, or was within the look-back. What others gave is looked "
-    "for where it is asked for by name, like 'system=gcp,project=payments-prod,role=roles/viewer'; "
-    "what a group of directory/ was granted is told of its members."
+    "for where it is asked for by name, like 'system=gcp,project=payments-prod,role=roles/viewer'."
 )
 _FEW = 5  # events of one assignment that people are shown
 
 
-def text(who: str, answers: Sequence[Answer], plan: Plan, console: Console) -> None:
-    as_text.notices(plan, console)
-    console.print(f"[bold]{safe(who)}[/]")
-    if not answers:
+def text(told: Told, console: Console) -> None:
+    as_text.notices(told.plan, console)
+    console.print(f"[bold]{safe(told.who)}[/]")
+    if told.members is not None:
+        inside = _members(told.members, told.plan.at)
+        console.print(f"  [dim]{'members':<8}[/]{safe(inside)}", soft_wrap=True)
+    if not told.answers:
         console.print(f"  {NOTHING}", soft_wrap=True)
-    for answer in answers:
-        _answer(answer, who, console)
-    as_text.unknown(plan, console)
+    if told.members is None:
+        for answer in told.answers:
+            through = f", as a member of group {answer.subject}" * (answer.subject != told.who)
+            _print(answer.holds, f"{_access(answer)}{through}", _lines(answer), console)
+    else:
+        _by_member(told, console)
+    as_text.unknown(told.plan, console)
 
 
-def _answer(answer: Answer, who: str, console: Console) -> None:
+def _by_member(told: Told, console: Console) -> None:
+    """Members of whom the same is to be told are told of together."""
+    groups: dict[tuple[Holds, str, tuple[tuple[str, str], ...]], list[str]] = {}
+    for answer in told.answers:
+        key = (answer.holds, _access(answer), tuple(_lines(answer)))
+        groups.setdefault(key, []).append(answer.subject)
+    for (holds, access, lines), subjects in groups.items():
+        title = "member" if len(subjects) == 1 else "members"
+        by = [(title, ", ".join(sorted(subjects)))] if subjects != [told.who] else []
+        _print(holds, access, (*by, *lines), console)
+
+
+def _members(members: Sequence[Span[str]], now: datetime) -> str:
+    said = [
+        " ".join(
+            (
+                span.value,
+                *(
+                    [f"from {moment(start)}"]
+                    if (start := span.window.start) != ALWAYS.start
+                    else []
+                ),
+                *([f"until {moment(end)}"] if (end := span.window.end) else []),
+            )
+        )
+        for span in sorted(members, key=lambda span: (span.window.ended(now), span.value))
+    ]
+    return ", ".join(said) or "nobody, as far back as is known"
+
+
+def _access(answer: Answer) -> str:
     e = answer.assignment.entitlement
-    colour = _COLOURS[answer.holds]
+    return f"{e.system}: {what(answer.assignment)} on {e.resource}"
+
+
+def _print(holds: Holds, access: str, lines: Iterable[tuple[str, str]], console: Console) -> None:
     console.print()
-    through = f", as a member of group {answer.subject}" if answer.subject != who else ""
-    console.print(
-        f"[bold {colour}]{answer.holds}[/]  "
-        f"{safe(f'{e.system}: {what(answer.assignment)} on {e.resource}{through}')}"
-    )
-    for title, line in _lines(answer):
+    console.print(f"[bold {_COLOURS[holds]}]{holds}[/]  {safe(access)}")
+    for title, line in lines:
         console.print(f"  [dim]{title:<8}[/]{safe(line)}")
 
 
@@ -57,6 +91,8 @@ def _lines(answer: Answer) -> Iterator[tuple[str, str]]:
     for basis in answer.bases:
         yield "grant", _grant(basis)
         yield from (("", line) for line in _proof(basis))
+        ticket = f" ({basis.ticket})" if basis.ticket else ""
+        yield "", f"reason: {brief(basis.reason)}{ticket}"
     if not answer.bases:
         yield "grant", "none says it, or did within the look-back"
     yield "live", _live(answer)
@@ -73,8 +109,11 @@ def _lines(answer: Answer) -> Iterator[tuple[str, str]]:
         yield "next", "nothing: nobody asked for it; `reconciler request` asks"
     last = answer.events[-1:]
     shown = [e for e in answer.events if e.kind is not EventKind.INTENDED or e in last][-_FEW:]
+    known = {basis.commit for basis in answer.bases}
     for title, event in zip(("done", *[""] * len(shown)), shown, strict=False):
         yield title, _event(event)
+        if event.kind is EventKind.DECIDED and event.commit not in known:
+            yield "", f"  by {_decided(event)}"
 
 
 def _grant(basis: Basis) -> str:
@@ -155,9 +194,9 @@ def _coming(coming: Next, answer: Answer) -> str:
     idle = "; but its system is in mode: report, so nothing is done" if coming.idle else ""
     match coming.turn:
         case Turn.ENDS if coming.by_system:
-            return f"ends {at}, by the system itself"
+            return f"ends {at}, by the system itself{why}"
         case Turn.ENDS:
-            return f"ends in the first run after {at}{idle}"
+            return f"ends in the first run after {at}{why}{idle}"
         case Turn.STARTS:
             return f"starts {at}"
         case Turn.MOVES:
@@ -168,111 +207,17 @@ def _coming(coming: Next, answer: Answer) -> str:
             return f"{coming.turn}{why}"
 
 
+def _decided(event: Event) -> str:
+    """What the grant itself would say, were it not from before the look-back."""
+    rule = f"rule `{event.rule}`" if event.rule else ""
+    people = f"approved by {', '.join(event.approved_by)}" if event.approved_by else ""
+    grant = f"{event.path} at {event.commit[:10]}"
+    return ", ".join(filter(None, (grant, rule, people, event.pull)))
+
+
 def _event(event: Event) -> str:
     words = [event.kind.value, event.action, event.outcome, event.cause]
     said = " ".join(word for word in words if word)
     end = f" until {moment(event.until)}" if event.until else ""
     error = f": {brief(event.error)}" if event.error else ""
     return f"{moment(event.at)} {said}{end}{error} (run {event.run})"
-
-
-def document(who: str, answers: Sequence[Answer], plan: Plan) -> str:
-    return as_json.dumped(
-        {
-            "person": who,
-            "at": as_json.instant(plan.at),
-            "access": [_document(answer) for answer in answers],
-            "unknown": [as_json.unknown(one) for one in plan.unknown],
-            "reviews": [as_json.review(one) for one in plan.reviews],
-            "notices": list(plan.notices),
-        }
-    )
-
-
-def _document(answer: Answer) -> dict[str, Any]:
-    return {
-        **as_json.assignment(answer.assignment),
-        "holds": answer.holds.value,
-        "subject": answer.subject,
-        "since": as_json.instant(answer.since),
-        "grants": [_basis(basis) for basis in answer.bases],
-        "live": [_row_document(row) for row in answer.rows],
-        "beside": [_row_document(row) for row in answer.beside],
-        "ways": [_row_document(row) for row in answer.ways],
-        "status": [line_document(line) for line in answer.lines],
-        "next": [_next_document(one) for one in answer.coming],
-        "events": [_event_document(event) for event in answer.events],
-        "unread": answer.unread or None,
-        "ways_unread": answer.ways_unread or None,
-    }
-
-
-def _basis(basis: Basis) -> dict[str, Any]:
-    claim = basis.claim
-    return {
-        "path": claim.grant,
-        "line": basis.position.line,
-        "commit": basis.commit,
-        "merged": as_json.instant(basis.merged),
-        "gone": as_json.instant(basis.gone),
-        "reason": basis.reason,
-        "subject": claim.subject.id,
-        "group": claim.ref or None,
-        "bundle": claim.bundle or None,
-        "start": as_json.instant(claim.window.start),
-        "end": as_json.instant(claim.window.end),
-        "ends_as": claim.cause.value,
-        "proof": basis.proof.value,
-        "judged": basis.judged,
-        "carried": basis.carried,
-        "rule": basis.rule or None,
-        "approved_by": list(basis.approved_by),
-        "pull": basis.pull or None,
-        "refusal": list(basis.refusal),
-        "fix": basis.fix,
-        "break_glass": basis.break_glass,
-        "automatic": basis.automatic,
-    }
-
-
-def _row_document(row: Row) -> dict[str, Any]:
-    seen: Observed = row.observed
-    return {
-        "role": seen.assignment.entitlement.role,
-        "resource": seen.assignment.entitlement.resource,
-        "principal": seen.assignment.principal.id,
-        "ours": row.ours,
-        "effective": row.effective,
-        "marked": seen.marker is not None,
-        "controller": seen.controller,
-        "since": as_json.instant(seen.since),
-        "until": as_json.instant(seen.until),
-        "via": seen.via or None,
-        "unsure": seen.unsure,
-        "note": row.note,
-    }
-
-
-def _next_document(one: Next) -> dict[str, Any]:
-    return {
-        "what": one.turn.value,
-        "at": as_json.instant(one.at),
-        "why": one.why,
-        "fix": one.fix,
-        "by_the_system": one.by_system,
-        "report_only": one.idle,
-    }
-
-
-def _event_document(event: Event) -> dict[str, Any]:
-    at: datetime = event.at
-    return {
-        "at": as_json.instant(at),
-        "run": event.run,
-        "kind": event.kind.value,
-        "action": event.action or None,
-        "cause": event.cause or None,
-        "outcome": event.outcome or None,
-        "until": as_json.instant(event.until),
-        "error": event.error or None,
-    }

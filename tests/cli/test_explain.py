@@ -54,6 +54,7 @@ def test_the_grant_the_approval_the_rule_and_what_comes_next_are_told(settled: H
     said = settled.run("explain", ALICE).out
     assert "has  gcp: roles/cloudsql.viewer on projects/payments-prod" in said
     assert "permitted by rule `payments-work`, approved by carol@example.com" in said
+    assert "          reason: The settlement batch fails\n" in said
     assert "ends in the first run after" in said
     assert "by the system itself" in said
 
@@ -180,6 +181,12 @@ def test_the_ledger_tells_since_when_and_what_was_done(tmp_path: Path) -> None:
         assert (found["holds"], found["events"][-1]["action"]) == ("had", "remove")
         long_after = asked(hall, ALICE, at=24 * 100)
         assert long_after["bitbucket write"]["holds"] == "had"
+        hall.request("alice", {A: None})
+        said = hall.run("explain", ALICE, at=24 * 100).out  # the grant itself is not read any more
+        assert "none says it, or did within the look-back" in said
+        assert f"by {A} at " in said
+        assert ", rule `payments-work`, approved by carol@example.com, https://" in said
+        assert f"  by {A} at " not in hall.run("explain", ALICE, at=9).out
 
 
 def test_what_was_refused_is_found_in_the_ledger_by_what_was_asked_for(tmp_path: Path) -> None:
