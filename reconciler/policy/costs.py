@@ -9,119 +9,112 @@ the expression, times the rounds that CEL allows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
 DEEPEST = 3  # macros within macros, or over what macros made
-# Numbers of fields in cel.expr.CheckedExpr, which a compiled expression is serialised as, in an Any
-# (github.com/google/cel-spec, proto/cel/expr/checked.proto and syntax.proto).
-_ANY_VALUE, _REFERENCES, _EXPR = 2, 2, 4
-_KEY, _VALUE, _OVERLOADS = 1, 2, 3
-_ID, _IDENT, _SELECT, _CALL, _LIST, _STRUCT, _MACRO = 2, 4, 5, 6, 7, 8, 9
-_WITHIN = {_SELECT: (1,), _CALL: (1, 3), _LIST: (1,), _MACRO: (2, 4, 5, 6, 7)}
-_ENTRIES, _OF_ENTRY = 2, (3, 4)
-_BODY = (5, 6)  # of a macro: what is done each time round
-_NAMES = (1, 3, 8)  # of a macro: what is another value each time round
-_JOINS = {b"add_string", b"add_bytes", b"add_list"}
-
-Fields = list[tuple[int, bytes]]
+_JOINS = {"add_string", "add_bytes", "add_list"}
+# What is read here of cel.expr.CheckedExpr, which a compiled expression is serialised as, in an Any
+# (github.com/google/cel-spec, proto/cel/expr/checked.proto and syntax.proto). An expression within
+# another is bytes: the library reads messages no more than a hundred deep.
+_SHAPES = {
+    "Any": {"value": (2, "bytes")},
+    "Checked": {"references": (2, "Entry*"), "expr": (4, "bytes")},
+    "Entry": {"key": (1, "int64"), "value": (2, "Reference")},
+    "Reference": {"overloads": (3, "string*")},
+    "Expr": {
+        "id": (2, "int64"), "ident": (4, "Ident"), "select": (5, "Select"), "call": (6, "Call"),
+        "list": (7, "List"), "struct": (8, "Struct"), "macro": (9, "Macro"),
+    },
+    "Ident": {"name": (1, "string")},
+    "Select": {"operand": (1, "bytes")},
+    "Call": {"target": (1, "bytes"), "arguments": (3, "bytes*")},
+    "List": {"elements": (1, "bytes*")},
+    "Struct": {"fields": (2, "Field*")},
+    "Field": {"key": (3, "bytes"), "value": (4, "bytes")},
+    "Macro": {
+        "item": (1, "string"), "over": (2, "bytes"), "result_name": (3, "string"),
+        "begin": (4, "bytes"), "condition": (5, "bytes"), "step": (6, "bytes"),
+        "result": (7, "bytes"), "second_item": (8, "string"),
+    },
+}  # fmt: skip
 
 
 def excess(compiled: bytes) -> str:
     """Why an expression is refused, "" where it is not. `compiled` is what CEL serialises."""
-    checked = _fields(_first(_fields(compiled), _ANY_VALUE))
-    joins = _joins(checked)
+    checked = _read("Checked", _read("Any", compiled).value)
+    joins = {each.key for each in checked.references if _JOINS & set(each.value.overloads)}
     # (expression, how many macros it is within or above, names that change from round to round)
-    rest: list[tuple[Fields, int, frozenset[bytes]]] = []
-    rest.append((_fields(_first(checked, _EXPR)), 0, frozenset()))
+    rest: list[tuple[Any, int, frozenset[str]]] = [(_expr(checked.expr), 0, frozenset())]
     while rest:
         expr, depth, changing = rest.pop()
-        joined = bool(changing) and _number(_first(expr, _ID)) in joins and not _collects(expr)
+        joined = bool(changing) and expr.id in joins and not _collects(expr)
         if joined and (depth > 1 or changing & _names(expr)):
             return "it joins texts or lists with `+` within a macro, and they could grow"
-        for kind, data in expr:
-            deeper = depth + (kind == _MACRO)
-            if deeper > DEEPEST:
-                return f"it has macros more than {DEEPEST} deep, within or after one another"
-            own = _variables(data) if kind == _MACRO else frozenset()
-            rest += (
-                (_fields(part), deeper, changing | own if number in _BODY else changing)
-                for number, part in _parts(kind, data)
-            )
+        deeper = depth + expr.HasField("macro")
+        if deeper > DEEPEST:
+            return f"it has macros more than {DEEPEST} deep, within or after one another"
+        macro = expr.macro
+        own = {macro.item, macro.second_item, macro.result_name}
+        body = (macro.condition, macro.step)  # what is done each time round
+        rest += ((_expr(part), deeper, changing) for part in _around(expr))
+        rest += ((_expr(part), deeper, changing | own) for part in body if part)
     return ""
 
 
-def _joins(checked: Fields) -> set[int]:
-    """The ids of all `+` that join."""
-    entries = [_fields(data) for number, data in checked if number == _REFERENCES]
-    return {
-        _number(_first(entry, _KEY))
-        for entry in entries
-        if _JOINS & {data for n, data in _fields(_first(entry, _VALUE)) if n == _OVERLOADS}
-    }
+def _around(expr: Any) -> Iterator[bytes]:
+    """The expressions in an expression, without what a macro does each time round."""
+    macro, call, fields = expr.macro, expr.call, expr.struct.fields
+    parts = (macro.over, macro.begin, macro.result, expr.select.operand, call.target)
+    yield from filter(None, parts)
+    yield from call.arguments
+    yield from expr.list.elements
+    yield from (part for field in fields for part in (field.key, field.value) if part)
 
 
-def _variables(macro: bytes) -> frozenset[bytes]:
-    return frozenset(data for number, data in _fields(macro) if number in _NAMES)
-
-
-def _parts(kind: int, data: bytes) -> Iterator[tuple[int, bytes]]:
-    if kind == _STRUCT:
-        entries = (entry for number, entry in _fields(data) if number == _ENTRIES)
-        yield from (part for e in entries for part in _fields(e) if part[0] in _OF_ENTRY)
-    elif kind in _WITHIN:
-        yield from (part for part in _fields(data) if part[0] in _WITHIN[kind])
-
-
-def _names(expr: Fields) -> set[bytes]:
-    found: set[bytes] = set()
+def _names(expr: Any) -> set[str]:
+    found: set[str] = set()
     rest = [expr]
     while rest:
-        for kind, data in rest.pop():
-            if kind == _IDENT:
-                found.add(_first(_fields(data), 1))
-            rest += (_fields(part) for _, part in _parts(kind, data))
-    return found
+        one = rest.pop()
+        found.add(one.ident.name)
+        rest += map(_expr, _around(one))
+        rest += map(_expr, filter(None, (one.macro.condition, one.macro.step)))
+    return found - {""}
 
 
-def _collects(expr: Fields) -> bool:
+def _collects(expr: Any) -> bool:
     """Whether this is a macro's own `@result + [...]`, which nobody can write."""
-    arguments = [part for number, part in _parts(_CALL, _first(expr, _CALL)) if number != 1]
-    name = _first(_fields(_first(_fields(arguments[0]), _IDENT)), 1) if arguments else b""
-    return name.startswith(b"@")
+    arguments = expr.call.arguments
+    return bool(arguments) and _expr(arguments[0]).ident.name.startswith("@")
 
 
-def _first(fields: Fields, number: int) -> bytes:
-    return next((data for n, data in fields if n == number), b"")
+def _expr(data: bytes) -> Any:
+    return _read("Expr", data)
 
 
-def _number(data: bytes) -> int:
-    return int.from_bytes(data, "little")
+def _read(name: str, data: bytes) -> Any:
+    return _shapes()[name](data)
 
 
-def _fields(data: bytes) -> Fields:
-    """Protocol Buffers' wire format; a number as its bytes, the lowest first."""
-    found: Fields = []
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        if tag & 7 == 2:
-            size, at = _varint(data, at)
-        elif tag & 7 == 0:
-            value, at = _varint(data, at)
-            found.append((tag >> 3, value.to_bytes(10, "little")))
-            continue
-        else:
-            size = 8 if tag & 7 == 1 else 4
-        found.append((tag >> 3, data[at : at + size]))
-        at += size
-    return found
+@cache
+def _shapes() -> dict[str, Callable[[bytes], Any]]:
+    """A reader of each shape. Imported here: a policy without `when:` needs none of it."""
+    from google.protobuf import descriptor_pb2, message_factory
 
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        shift, at = shift + 7, at + 1
-        if byte < 128:
-            return value, at
+    kinds = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="costs.proto", package="costs", syntax="proto3")
+    for name, fields in _SHAPES.items():
+        message = file.message_type.add(name=name)
+        for key, (number, kind) in fields.items():
+            one = kind.removesuffix("*")
+            field = message.field.add(name=key, number=number, label=kinds.LABEL_OPTIONAL)
+            if one != kind:
+                field.label = kinds.LABEL_REPEATED
+            if one in _SHAPES:
+                field.type, field.type_name = kinds.TYPE_MESSAGE, f".costs.{one}"
+            else:
+                field.type = kinds.Type.Value(f"TYPE_{one.upper()}")
+    made = message_factory.GetMessages([file])
+    return {name: made[f"costs.{name}"].FromString for name in _SHAPES}
