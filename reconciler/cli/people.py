@@ -63,6 +63,18 @@ def resolved(name: str, ids: Iterable[str]) -> str:
     raise InputError(f"{what}; {fix}")
 
 
+def tell_group(name: str, loaded: Loaded) -> None:
+    """Who asks what a group has must not take it for all that the group was granted."""
+    pages = (version.content for version in loaded.directory)
+    found = {g.id for page in pages for g in page.groups if g.id.casefold() == name.casefold()}
+    for id_ in found:
+        click.echo(
+            f"note: {id_} is a group: what its members were granted through it is listed under "
+            f"their own names; `reconciler explain {id_}` tells it together",
+            err=True,
+        )
+
+
 class Wanted:
     """Which access is asked about, in one of two ways: an item in its system's own words, or a glob
     over "system: role on resource". Without any, all."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from reconciler.cli import clock, ledgers, options, people
 from reconciler.cli.session import FAILED, Session, proved
@@ -24,6 +25,7 @@ from reconciler.planning.status import (
     status,
 )
 from reconciler.policy import globs
+from reconciler.proof.authorise import Authorised
 from reconciler.proof.basis import unproved
 from reconciler.render import as_text
 from reconciler.render import status as render
@@ -82,16 +84,17 @@ def command(
         lines = foretold(lines, at, lambda system: modes[system] is Mode.ENFORCE)
     found = tuple(line for line in lines if asked(line))
     if subject:
-        _known(subject, lines, session)
-    _print(found, plan, style, late=late, plain=no_color)
+        _known(subject, lines, session.loaded, session.authorised)
+    _print(found, plan, style, render.late if late else render.text, plain=no_color)
     return session.exit_code(plan)
 
 
-def _known(subject: str, lines: tuple[Line, ...], session: Session) -> None:
+def _known(subject: str, lines: tuple[Line, ...], loaded: Loaded, found: Authorised) -> None:
     """Raises InputError for somebody who has nothing, and whom nobody knows."""
+    people.tell_group(subject, loaded)
     anything = Filter(subject, foreign=True)
     if not any(anything(line) for line in lines):
-        people.resolved(subject, people.known(session.loaded, session.authorised))
+        people.resolved(subject, people.known(loaded, found))
 
 
 def _unproved(session: Session, pairs: Iterable[tuple[Assignment, Claim]]) -> tuple[Named, ...]:
@@ -123,7 +126,9 @@ def _past(
         if asked(line) and (not only or line.assignment.entitlement.system in only)
     )
     plan = Plan(at, unknown=found.unknown, notices=(*found.notices, note))
-    _print(chosen, plan, style, late=asked.late, plain=plain)
+    if asked.subject:
+        _known(asked.subject, lines, loaded, found)
+    _print(chosen, plan, style, render.late if asked.late else render.past, plain=plain)
     return FAILED if found.unknown else 0
 
 
@@ -144,11 +149,18 @@ def _recorded(loaded: Loaded, repo: Path, at: datetime) -> tuple[tuple[Recorded,
     return found, "by the ledger: what the reconciler did, and not what others gave"
 
 
-def _print(lines: tuple[Line, ...], plan: Plan, style: str, *, late: bool, plain: bool) -> None:
+def _print(
+    lines: tuple[Line, ...],
+    plan: Plan,
+    style: str,
+    shown: Callable[[Sequence[Line], Console], None],
+    *,
+    plain: bool,
+) -> None:
     if style == "json":
         click.echo(render.document(lines, plan.at, plan.unknown, plan.reviews, plan.notices))
         return
     console = options.console(plain=plain)
     as_text.notices(plan, console)
-    (render.late if late else render.text)(lines, console)
+    shown(lines, console)
     as_text.unknown(plan, console)

@@ -44,11 +44,24 @@ _OTHERS = (
 
 def text(lines: Sequence[Line], console: Console) -> None:
     headers = ("who", "what", "where", "system", "state", "until", "grants")
-    rows = [_line(line) for line in lines]
-    if not rows:
+    if not lines:
         console.print(f"Nobody here holds anything that is known. {_OTHERS}", soft_wrap=True)
     else:
-        console.print(stacked(rows, 2) if narrow(console) else table(rows, headers))
+        _print([_line(line) for line in lines], headers, console)
+
+
+def past(lines: Sequence[Line], console: Console) -> None:
+    """With since when, which is known of what was."""
+    headers = ("who", "what", "where", "system", "state", "since", "until", "grants")
+    if not lines:
+        console.print("Nobody who was asked about held anything then.", soft_wrap=True)
+        return
+    rows = [(line, _line(line)) for line in lines]
+    _print([(*row[:5], moment(line.start), *row[5:]) for line, row in rows], headers, console)
+
+
+def _print(rows: list[tuple[str, ...]], headers: tuple[str, ...], console: Console) -> None:
+    console.print(stacked(rows, 2) if narrow(console) else table(rows, headers))
 
 
 def late(lines: Sequence[Line], console: Console) -> None:
@@ -58,8 +71,7 @@ def late(lines: Sequence[Line], console: Console) -> None:
         console.print("Nothing is late: what is over has ended.")
         return
     headers = ("who", "what", "where", "system", "late", "why", "grants")
-    rows = [_late(line) for line in found]
-    console.print(stacked(rows, 2) if narrow(console) else table(rows, headers))
+    _print([_late(line) for line in found], headers, console)
     longest = max(line.late for line in found)
     console.print(f"[bold]Late:[/] {len(found)}, the longest {length(longest) or 'not known'}.")
 

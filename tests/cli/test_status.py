@@ -106,6 +106,27 @@ def test_what_was_is_by_the_ledger_what_was_done(hall: Hosted) -> None:
     assert "by the ledger" in hall.run("status", "--at", hall.time(1), at=20).out
     [row] = access(hall, "--at", hall.time(1), "--grant", B, at=20, code=GIVEN)
     assert "rule `payments-work`, approved by carol@example.com" in row["note"]
+    began = row["since"].replace("T", " ")[:16]
+    head, line = hall.run("status", "--at", hall.time(1), "--grant", B, at=20).out.splitlines()[1:]
+    assert line[head.index("since") :].startswith(f"{began}Z ")
+
+
+def test_of_nobody_who_held_anything_then_is_said_no_more_than_that(hall: Hosted) -> None:
+    done = hall.run("status", "--at", hall.time(1), "--subject", "erin@example.com", at=20)
+    assert "Nobody who was asked about held anything then." in done.out
+    assert "--foreign" not in done.out  # which tells nothing of the past
+    slip = hall.run("status", "--at", hall.time(1), "--subject", "alise@example.com", at=20)
+    assert (slip.code, "did you mean alice@example.com?" in slip.err) == (2, True)
+
+
+@pytest.mark.parametrize("at", [(), ("--at", -1)])
+def test_of_a_group_is_said_where_the_access_of_its_members_is_told(
+    hall: Hosted, at: tuple[Any, ...]
+) -> None:
+    when = [hall.time(one) if one == -1 else one for one in at]
+    done = hall.run("status", "--subject", "Payments-OnCall", *when)
+    assert "`reconciler explain payments-oncall` tells it together" in done.err
+    assert "is a group" not in hall.run("status", "--subject", ALICE, *when).err
 
 
 def test_before_the_ledger_it_is_what_git_declared_and_its_proof_approved(hall: Hosted) -> None:
