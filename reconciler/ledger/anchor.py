@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.ledger.base import Anchor, LedgerError
+from reconciler.ledger.files import content
 from reconciler.ledger.git import REMOTE, Git
 
 _TAGS = "refs/tags/ledger/"
@@ -50,7 +51,7 @@ class FileAnchor:
 
     def read(self) -> Anchor | None:
         try:
-            return _read(self.path.read_bytes(), self.where)
+            return _read(content(self.path), self.where)
         except FileNotFoundError:
             return None
         except OSError as e:
@@ -144,8 +145,8 @@ def _read(data: bytes, where: str) -> Anchor:
     try:
         found = json.loads(data)
         number, digest = found["number"], found["hash"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         number, digest = None, None
-    if type(number) is not int or type(digest) is not str:
+    if type(number) is not int or number < 1 or type(digest) is not str or not digest:
         raise LedgerError(f"{where} holds no anchor: it was altered, or is another file")
     return Anchor(number, digest)

@@ -47,10 +47,13 @@ class BranchStore:
 
     def put(self, number: int, data: bytes) -> None:
         tip = self._look() if self._seen is None else self._seen
+        known = self._last(tip)
         for _ in range(_TRIES):
-            if self._last(tip) >= number:
+            last = self._last(tip)
+            if not known <= last < number:
                 self._seen = None
-                raise Taken(f"{self.where} has a batch {number} already: another run was first")
+                what = "was put back" if last < known else f"has a batch {number} already"
+                raise Taken(f"{self.where} {what}: another one was first")
             commit = self._commit(tip, number, data)
             refusal = self._moved(tip, commit)
             if not refusal:
@@ -63,7 +66,7 @@ class BranchStore:
     def _look(self) -> str:
         """The tip of the branch now, with its objects here; "" for no branch."""
         if not self._git.has_remote():
-            self._seen = self._git.says("rev-parse", "--verify", "--quiet", self._ref) or ""
+            self._seen = self._git.branch(self._ref)
             return self._seen
         tip = self._there()
         if tip and self._git.says("cat-file", "-e", f"{tip}^{{commit}}") is None:
@@ -87,7 +90,7 @@ class BranchStore:
         """ "" when the branch is at `commit` now; what git said when another writer was quicker."""
         if not self._git.has_remote():
             refusal = self._git.refusal("update-ref", self._ref, commit, tip)
-            now = self._git.says("rev-parse", "--verify", "--quiet", self._ref) or ""
+            now = self._git.branch(self._ref)
         else:
             lease = f"--force-with-lease={self._ref}:{tip}"
             refusal = self._git.refusal(
@@ -108,9 +111,11 @@ class BranchStore:
         """The next one. Its message is unlike every other, so that no two writers make the same."""
         folder, _, name = path_of(number).partition("/")
         blob = self._git.ask("hash-object", "-w", "--stdin", given=data)
-        beside = self._git.nodes(f"{tip}:{folder}") if tip else []
+        found = self._git.nodes(tip) if tip else []
+        there = any(n.name == folder and n.kind == "tree" for n in found)
+        beside = self._git.nodes(f"{tip}:{folder}") if there else []
         below = self._git.tree([*beside, Node("100644", "blob", blob, name)])
-        others = [n for n in self._git.nodes(tip) if n.name != folder] if tip else []
+        others = [n for n in found if n.name != folder]
         top = self._git.tree([*others, Node("040000", "tree", below, folder)])
         message = f"Ledger, batch {number}\n\nWriter: {uuid4()}\n"
         parent = ("-p", tip) if tip else ()

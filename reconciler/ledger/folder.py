@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.ledger.base import LedgerError, Taken
+from reconciler.ledger.files import content
 from reconciler.ledger.numbering import folder_of, numbered, path_of
 
 _FOLDER = re.compile(r"[0-9]{6,}")
@@ -103,7 +104,7 @@ class FolderStore:
     def _read(self, number: int) -> bytes:
         path = self.root / path_of(number)
         try:
-            return path.read_bytes()
+            return content(path)
         except OSError as e:
             what = f"cannot read {path}: {e.strerror}"
             raise LedgerError(f"{what}; without it nothing after it can be trusted") from e

@@ -53,11 +53,20 @@ class Git:
         return why(done.stderr) if done.returncode else ""
 
     def has_remote(self) -> bool:
-        return bool(self.says("remote", "get-url", REMOTE))
+        done = self._run(("remote", "get-url", REMOTE), b"")
+        if done.returncode and b"No such remote" not in done.stderr:
+            raise LedgerError(f"git remote failed: {why(done.stderr)}")
+        return bool(done.stdout.strip())
+
+    def branch(self, ref: str) -> str:
+        """The commit that the ref is at here, "" where there is none."""
+        found = self.ask("for-each-ref", "--format=%(objectname) %(refname)", ref)
+        lines = [line.split(" ") for line in found.splitlines()]
+        return next((id for id, name in lines if name == ref), "")
 
     def nodes(self, tree: str) -> list[Node]:
-        """Of one tree; none for a tree that is not there."""
-        found = self.says("ls-tree", "-z", "--full-tree", tree) or ""
+        """Of one tree. Raises LedgerError for one that is not there: it would seem empty."""
+        found = self.ask("ls-tree", "-z", "--full-tree", tree)
         nodes = []
         for line in found.split("\0")[:-1]:
             meta, _, name = line.partition("\t")
@@ -71,8 +80,9 @@ class Git:
 
     def blobs(self, ids: Iterable[str]) -> Iterator[bytes]:
         """In the order asked. Raises LedgerError for one that is not there."""
+        asked = tuple(ids)
         with tempfile.TemporaryFile() as wanted:
-            wanted.write("".join(f"{id}\n" for id in ids).encode())
+            wanted.write("".join(f"{id}\n" for id in asked).encode())
             wanted.seek(0)
             with subprocess.Popen(
                 self._command(("cat-file", "--batch")),
@@ -82,13 +92,17 @@ class Git:
                 env=writing(),
             ) as process:
                 assert process.stdout is not None
-                while head := process.stdout.readline():
-                    name, _, rest = head.decode().rstrip("\n").partition(" ")
-                    if not rest.startswith("blob "):
+                for id in asked:
+                    head = process.stdout.readline().decode()
+                    _, _, rest = head.rstrip("\n").partition(" ")
+                    size = int(rest[5:]) if rest.startswith("blob ") else 0
+                    data = process.stdout.read(size + 1)
+                    if not rest.startswith("blob ") or len(data) <= size:
                         process.kill()
-                        raise LedgerError(f"git has no object {name} ({rest}) in {self.root}")
-                    yield process.stdout.read(int(rest[5:]))
-                    process.stdout.read(1)
+                        raise LedgerError(
+                            f"git has no object {id} ({rest or 'none'}) in {self.root}"
+                        )
+                    yield data[:-1]
 
     def _run(self, arguments: tuple[str, ...], given: bytes) -> subprocess.CompletedProcess[bytes]:
         try:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.base import Anchor
+from reconciler.ledger.files import content
 from reconciler.model import Entry
 
 _AT_ONCE = 200  # entries in one delivery: some 300 kB
@@ -59,11 +60,11 @@ def ship(ledger: Source, target: Target, position: Path) -> int:
 def read(position: Path) -> Anchor | None:
     """None where nothing was sent yet. Raises ShipError for a file that is no position."""
     try:
-        found = json.loads(position.read_text())
+        found = json.loads(content(position))
         return Anchor(int(found["number"]), str(found["hash"]))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as e:
         raise ShipError(
             f"{position} does not say what was sent ({e}); write another `--position`, or remove "
             "it to send the ledger from its beginning"
