@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 from typing import Protocol
 
 from reconciler.ledger import wire
@@ -103,7 +104,7 @@ def flaws(
 
 
 _MISSING, _BROKEN = 0, 1  # in place of what is remembered of a hash
-_FARTHEST = 10_000_000  # no gap is so wide: a number like that was made up
+_FARTHEST = 10_000_000  # no ledger lacks so many: a number like that was made up
 
 
 class _Walk:
@@ -118,6 +119,7 @@ class _Walk:
         self.skipped = ""  # batches that are not there
         self.next = 1
         self.before: str | None = ""  # the hash of the entry before; None where it is not known
+        self.lines = 0  # so far
         self.unread = 0  # lines since that entry of which nobody can say which they were
         self.seen = array("Q")  # by number - 1
         self.gaps: dict[int, int] = {}  # number of the first that is missing -> batch
@@ -131,6 +133,7 @@ class _Walk:
         self.batch = batch
 
     def take(self, line: bytes) -> None:
+        self.lines += 1
         number = self.next + self.unread
         try:
             entry = wire.decode(line)
@@ -138,7 +141,7 @@ class _Walk:
             self._say(number, Break.UNREADABLE, f"entry {number} cannot be read: {e}")
             self.unread += 1
             return
-        if wire.true_hash(line) == entry.hash and entry.number - self.next < _FARTHEST:
+        if wire.true_hash(line) == entry.hash and entry.number - self.lines < _FARTHEST:
             self._place(entry)
             if self.witness:
                 self.witness.take(self.batch, entry)
@@ -158,8 +161,9 @@ class _Walk:
         if self.anchor and self.anchor.number > last:
             what = f"the end is missing: entry {self.anchor.number} was anchored"
             self._say(last + 1, Break.TRUNCATED, f"{what}, and the last one here is {last}")
-        for start, batch in self.gaps.items():
-            for first, last in self._holes(start):
+        for start, stop in pairwise((*sorted(self.gaps), self.next)):
+            batch = self.gaps[start]
+            for first, last in self._holes(start, stop):
                 what = f"entry {first} is" if first == last else f"entries {first} to {last} are"
                 flaw = Flaw(first, batch, f"{what} missing", Break.REMOVED)
                 self.found.append(replace(flaw, through=last if last > first else 0))
@@ -179,7 +183,7 @@ class _Walk:
             self.seen.extend([_BROKEN] * min(self.unread, number - self.next))
             if (first := len(self.seen) + 1) < number:
                 self.gaps[first] = self.batch
-                self.seen.extend([_MISSING] * (number - first))
+                self.seen.extend(array("Q", [_MISSING]) * (number - first))
         if self.anchor and self.anchor.number == number and self.anchor.hash != entry.hash:
             self._say(number, Break.FORKED, f"entry {number} is not the one that was anchored")
         self._advance(number, digest, entry.hash)
@@ -203,9 +207,8 @@ class _Walk:
         self.next, self.before = number + 1, before
         self.unread, self.skipped = 0, ""
 
-    def _holes(self, start: int) -> Iterator[tuple[int, int]]:
+    def _holes(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """What is still missing of the gap that began at `start`: (first, last) of each part."""
-        stop = min((s for s in self.gaps if s > start), default=self.next)
         first = 0
         for number in range(start, stop):
             if self.seen[number - 1] == _MISSING:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from reconciler.ledger import ocsf, wire
 from reconciler.ledger.ocsf import instant
+from reconciler.ledger.redact import visible
 from reconciler.model import Entry
 
 
@@ -23,7 +24,7 @@ _COLUMNS = ("number", "at", "kind", "run", "subject", "system", "entitlement", "
             "restores", "grants", "path", "commit", "rule", "outcome", "approved_by", "pull",
             "reason", "error", "handle", "counts", "before", "hash", "signed_by",
             "signature")  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def lines(entries: Iterable[Entry], style: Style) -> Iterator[str]:
@@ -85,5 +86,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
 
 
 def _harmless(cell: str) -> str:
-    """A spreadsheet takes such a cell for a formula, and reasons are written by anybody."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    """A spreadsheet takes such a cell for a formula, and reasons are written by anybody. In a forged
+    entry there may be anything."""
+    seen = visible(cell)
+    return f"'{seen}" if seen.startswith(_FORMULA) else seen

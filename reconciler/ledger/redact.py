@@ -64,6 +64,11 @@ def clean(text: str) -> str:
     return found
 
 
+def visible(text: str) -> str:
+    """What somebody else wrote, without what steers a terminal."""
+    return _CONTROL.sub(_UNSHOWN, text)
+
+
 def name(text: str) -> str:
     """An id, a path, a role: only what can be nothing but a secret is taken out of it, since
     `secret:payments` may well be a name."""

@@ -251,6 +251,16 @@ def test_a_number_that_was_made_up_costs_no_memory() -> None:
     assert (flaw.sort, flaw.number, flaw.batch) == (Break.ALTERED, 3, 2)
 
 
+def test_nor_do_several() -> None:
+    """Each as far behind the one before as no gap is."""
+    forged = [wire.sealed(9_000_000 * n, "", event()) for n in (1, 2, 3)]
+    found = flaws([*batches([2]), (2, chain.written(forged))])
+    assert [(flaw.sort, flaw.number, flaw.through) for flaw in found] == [
+        (Break.REMOVED, 3, 8_999_999),
+        (Break.ALTERED, 9_000_001, 9_000_002),
+    ]
+
+
 def test_a_row_of_flaws_is_told_once() -> None:
     found = batches([3, 3])
     found[1] = (2, found[1][1].replace(b"run-1", b"run-2"))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.ledger import ocsf, wire
+from reconciler.ledger import export, ocsf, wire
 from reconciler.ledger.chain import chained
 from reconciler.ledger.export import Style, lines
 from reconciler.model import Action, Entry, Event, EventKind
@@ -162,6 +162,15 @@ def test_csv_has_a_row_for_each_entry_and_everything_in_it() -> None:
 def test_a_reason_is_no_formula_in_a_spreadsheet(reason: str) -> None:
     [row] = csv.DictReader(lines(chained([replace(FULL, reason=reason)], None), Style.CSV))
     assert row["reason"] == f"'{reason}"
+
+
+def test_a_forged_entry_steers_no_terminal_and_breaks_no_row() -> None:
+    """Ours are cleaned before they are chained; an auditor may look at a copy that is not ours."""
+    forged = wire.sealed(1, "", replace(FULL, reason="\x1b]0;owned\x07", path="\n=1+1"))
+    row = export.row(forged)
+    assert row.isprintable()
+    assert "=1+1" in row
+    assert ",=" not in row
 
 
 def test_every_line_is_one_line() -> None:
