@@ -3,6 +3,7 @@ and no system."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,14 @@ from reconciler.cli.session import FAILED, WRONG_INPUT, proved
 from reconciler.engine.observe import Progress
 from reconciler.errors import InputError
 from reconciler.ledger.base import LedgerError
+from reconciler.ledger.index import Index
 from reconciler.ledger.query import Question
+from reconciler.ledger.query_held import Holding, held_at
 from reconciler.ledger.query_held import between as done_between
+from reconciler.model import Entitlement
 from reconciler.planning.between import Recorded, Turn, between, spells
+from reconciler.planning.status import within
+from reconciler.policy import globs
 from reconciler.proof.authorise import Authorised
 from reconciler.render import gained as render
 from reconciler.repository import Loaded
@@ -31,14 +37,28 @@ from reconciler.repository.words import printable
 @options.repository
 @click.option("--from", "earlier", metavar="A", required=True, help="A time, or a commit.")
 @click.option("--to", "later", metavar="B", help="A time, or a commit; now if left out.")
+@options.systems
 @click.option("--subject", metavar="ID", help="Only this person, group or service.")
+@click.option("--resource", metavar="GLOB", help="Only what lies there: projects/payments-*.")
+@click.option("--grant", metavar="PATH", help="Only what this file, or folder, says.")
+@click.option("--kept", is_flag=True, help="Also what was held at both moments.")
 @options.output("text", "json")
 @options.colour
 def command(
-    repo: Path, earlier: str, later: str | None, subject: str | None, style: str, no_color: bool
+    repo: Path,
+    earlier: str,
+    later: str | None,
+    only: tuple[str, ...],
+    subject: str | None,
+    resource: str | None,
+    grant: str | None,
+    kept: bool,
+    style: str,
+    no_color: bool,
 ) -> int:
     """Tell who gained and lost what between two moments: what git declared and its proof approved
-    and, where there is a ledger, what was really done.
+    and, where there is a ledger, what was really done. With --kept that is everybody who had it at
+    any time between them.
 
     A commit of the main line stands for the moment at which it came in.
     """
@@ -51,16 +71,52 @@ def command(
         raise InputError(
             f"--to {later or 'now'} is before --from {earlier}; write them the other way"
         )
-    who = people.resolved(subject, people.known(loaded, found)) if subject else ""
-    claims = (claim for claim in found.claims if who in ("", claim.subject.id))
-    declared = between(spells(claims), a, b)
-    done, error = _done(repo, loaded, min(a, now), min(b, now), who)
+    asked = _Asked(
+        _who(subject, loaded, found),
+        people.systems(only, loaded),
+        globs.text([resource]) if resource else None,
+        people.file(grant, repo) if grant else "",
+        kept,
+    )
+    claims = (claim for claim in found.claims if asked.who in ("", claim.subject.id))
+    declared = tuple(
+        one
+        for one in between(spells(claims), a, b)
+        if asked(one.turn, one.spell.entitlement, one.spell.grants)
+    )
+    done, error = _done(repo, loaded, min(a, now), min(b, now), asked)
     told = render.Told(a, b, declared, done, error, found.unknown, found.notices)
     if style == "json":
         click.echo(render.document(told))
     else:
         render.text(told, options.console(plain=no_color))
     return _code(loaded, found, error)
+
+
+def _who(subject: str | None, loaded: Loaded, found: Authorised) -> str:
+    if not subject:
+        return ""
+    people.tell_group(subject, loaded)
+    return people.resolved(subject, people.known(loaded, found))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is wanted; what is left out asks nothing."""
+
+    who: str
+    systems: frozenset[str]
+    resource: Callable[[str], bool] | None
+    grant: str
+    kept: bool
+
+    def __call__(self, turn: Turn, of: Entitlement, grants: tuple[str, ...]) -> bool:
+        return (
+            (self.kept or turn is not Turn.KEPT)
+            and (not self.systems or of.system in self.systems)
+            and (self.resource is None or self.resource(of.resource))
+            and (not self.grant or within(self.grant, grants))
+        )
 
 
 def _code(loaded: Loaded, found: Authorised, error: str) -> int:
@@ -83,7 +139,10 @@ class _Moment:
             found = datetime.fromisoformat(said) if said else now
         except ValueError:
             git = git_at(repo)
-            commit = git.commit(said)
+            try:
+                commit = git.commit(said)
+            except InputError as e:
+                raise InputError(f"{e}, or a time like 2026-12-01T18:00:00Z") from None
             seconds = git.says("show", "-s", "--format=%ct", commit) or "0"
             return cls(said, datetime.fromtimestamp(int(seconds), UTC), commit)
         if found.tzinfo is None:
@@ -117,17 +176,31 @@ def _loaded(
         since = first  # a commit whose clock was wrong
 
 
+def _kept(index: Index, a: datetime, b: datetime, about: Question) -> tuple[Holding, ...]:
+    before = {one.assignment.key for one in held_at(index, a, about)}
+    return tuple(one for one in held_at(index, b, about) if one.assignment.key in before)
+
+
 def _done(
-    repo: Path, loaded: Loaded, a: datetime, b: datetime, who: str
+    repo: Path, loaded: Loaded, a: datetime, b: datetime, asked: _Asked
 ) -> tuple[tuple[tuple[Turn, Recorded], ...] | None, str]:
     """None without a ledger, or where it cannot be read: then why."""
     try:
         ledger = ledgers.opened(loaded, repo)
         if ledger is None:
             return None, ""
+        about = Question(person=asked.who)
         with ledgers.index(ledger, repo) as index:
-            found = done_between(index, a, b, Question(person=who))
+            found = done_between(index, a, b, about)
+            both = _kept(index, a, b, about) if asked.kept else ()
     except LedgerError as e:
         return None, str(e)
-    turned = ((Turn.GAINED, found.gained), (Turn.LOST, found.lost), (Turn.PASSED, found.passed))
-    return tuple((turn, ledgers.recorded(one)) for turn, rows in turned for one in rows), ""
+    turned = (
+        (Turn.GAINED, found.gained),
+        (Turn.LOST, found.lost),
+        (Turn.PASSED, found.passed),
+        (Turn.KEPT, both),
+    )
+    rows = ((turn, one) for turn, held in turned for one in held)
+    wanted = ((t, h) for t, h in rows if asked(t, h.assignment.entitlement, h.grants))
+    return tuple((turn, ledgers.recorded(one)) for turn, one in wanted), ""

@@ -63,6 +63,19 @@ def resolved(name: str, ids: Iterable[str]) -> str:
     raise InputError(f"{what}; {fix}")
 
 
+def systems(only: Iterable[str], loaded: Loaded) -> frozenset[str]:
+    """Those that are asked about, by all names that they have or had: the past is told by the names
+    of then. Raises InputError for one that never was."""
+    assert loaded.configuration is not None  # see `proved`
+    found = [(s.system.name, *s.was) for s in loaded.configuration.systems]
+    found += [(name,) for name in loaded.configuration.retired]
+    asked = frozenset(only)
+    if strange := asked - {name for names in found for name in names}:
+        known = ", ".join(sorted(names[0] for names in found))
+        raise InputError(f"there is no system {printable(min(strange))!r}; write one of {known}")
+    return frozenset(name for names in found if asked & {*names} for name in names)
+
+
 def tell_group(name: str, loaded: Loaded) -> None:
     """Who asks what a group has must not take it for all that the group was granted."""
     pages = (version.content for version in loaded.directory)

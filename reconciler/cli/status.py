@@ -118,12 +118,13 @@ def _past(
     proof, which tell what was declared. No system is asked: none tells of the past."""
     with options.progress(plain=plain) as progress:
         loaded, found = proved(repo, now, progress, horizon=at, about=asked.subject)
+    systems = people.systems(only, loaded)
     held, note = _recorded(loaded, repo, at)
     lines = declared_then(spells(found.claims), at) if held is None else held_then(held, at)
     chosen = tuple(
         line
         for line in lines
-        if asked(line) and (not only or line.assignment.entitlement.system in only)
+        if asked(line) and (not systems or line.assignment.entitlement.system in systems)
     )
     plan = Plan(at, unknown=found.unknown, notices=(*found.notices, note))
     if asked.subject:

@@ -37,6 +37,7 @@ class Turn(StrEnum):
     GAINED = "gained"
     LOST = "lost"
     PASSED = "came and went"  # at neither moment, and in between
+    KEPT = "kept"  # at both moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def _spell(row: list[Claim]) -> Spell:
 
 
 def between(found: Iterable[Spell], earlier: datetime, later: datetime) -> tuple[Turned, ...]:
-    """Whoever held it at both moments gained and lost nothing, also where it was away between."""
+    """Whoever held it at both moments kept it, also where it was away between."""
     groups: dict[tuple[str, Entitlement, str], list[Spell]] = defaultdict(list)
     for spell in found:
         groups[spell.subject, spell.entitlement, spell.account].append(spell)
@@ -132,7 +133,9 @@ def _turned(group: list[Spell], earlier: datetime, later: datetime) -> Iterator[
         yield Turned(Turn.GAINED, after)
     elif before is not None and after is None:
         yield Turned(Turn.LOST, before)
-    elif before is None and after is None:
+    elif after is not None:
+        yield Turned(Turn.KEPT, after)
+    else:
         yield from (Turned(Turn.PASSED, s) for s in group if earlier < s.start and _over(s, later))
 
 

@@ -187,18 +187,20 @@ class Filter:
             (self.foreign or line.state is not State.FOREIGN)
             and (not self.subject or self.subject.casefold() in _names(line))
             and (self.resource is None or self.resource(line.assignment.entitlement.resource))
-            and (not self.grant or any(map(self._in_grant, line.grants)))
+            and (not self.grant or within(self.grant, line.grants))
             and (self.ending is None or self._ends(line, self.ending))
             and (not self.late or is_late(line))
         )
-
-    def _in_grant(self, path: str) -> bool:
-        return path == self.grant or path.startswith(f"{self.grant.rstrip('/')}/")
 
     @staticmethod
     def _ends(line: Line, by: datetime) -> bool:
         held = line.state in GIVEN or line.state is State.PENDING
         return held and line.until is not None and line.until <= by
+
+
+def within(grant: str, paths: Iterable[str]) -> bool:
+    """Whether one of the files is this one, or lies in this folder."""
+    return any(path == grant or path.startswith(f"{grant.rstrip('/')}/") for path in paths)
 
 
 def is_late(line: Line) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -22,6 +22,7 @@ _SIGNS = {
     Turn.GAINED: "[green]+ gained[/]",
     Turn.LOST: "[red]- lost[/]",
     Turn.PASSED: "[yellow]± came and went[/]",
+    Turn.KEPT: "[dim]= kept[/]",
 }
 
 
@@ -42,7 +43,7 @@ class Told:
 def text(told: Told, console: Console) -> None:
     for notice in told.notices:
         console.print(f"[bold yellow]! {safe(notice)}[/]")
-    console.print(f"[bold]From {moment(told.earlier)} to {moment(told.later)}[/]")
+    console.print(f"[bold]From {_second(told.earlier)} to {_second(told.later)}[/]")
     console.print("Declared in git, and approved", style="bold")
     _rows([_declared(one, told.later) for one in told.declared], console)
     if told.done is not None:
@@ -55,6 +56,11 @@ def text(told: Told, console: Console) -> None:
     for unknown in told.unknown:
         console.print(f"[red]{safe(unknown.where)}: {safe(brief(unknown.error))}[/]")
     console.print(f"[bold]Declared:[/] {_counts(one.turn for one in told.declared)}.")
+
+
+def _second(at: datetime) -> str:
+    """To the second, for two commits may be of one minute."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def _rows(rows: list[tuple[str, ...]], console: Console) -> None:
@@ -96,7 +102,8 @@ def _why(one: Recorded) -> str:
 
 def _counts(turns: Iterable[Turn]) -> str:
     counts = Counter(turns)
-    return ", ".join(f"{counts[turn]} {turn}" for turn in Turn)
+    told = [turn for turn in Turn if counts[turn] or turn is not Turn.KEPT]
+    return ", ".join(f"{counts[turn]} {turn}" for turn in told)
 
 
 def document(told: Told) -> str:

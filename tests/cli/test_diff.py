@@ -91,10 +91,36 @@ def test_one_person_is_asked_about_alone(hall: Hosted) -> None:
     assert (nobody.code, "did you mean alice@example.com?" in nobody.err) == (2, True)
 
 
+def test_it_can_be_asked_by_system_place_and_file(hall: Hosted) -> None:
+    window = ("--from", hall.time(-1), "--to", hall.time(4))
+    for asked in (("--system", "bitbucket"), ("--resource", "payments-*"), ("--grant", A)):
+        found = diff(hall, *window, *asked)
+        assert (turns(found["declared"]), turns(found["done"])) == ([("gained", ALICE)],) * 2
+    for asked in (("--system", "gcp"), ("--resource", "web"), ("--grant", B)):
+        found = diff(hall, *window, *asked)
+        assert (found["declared"], found["done"]) == ([], [])
+    slip = hall.run("diff", *window, "--system", "bitbuckit")
+    assert (slip.code, "write one of bitbucket, gcp" in slip.err) == (2, True)
+
+
+def test_what_was_held_at_both_moments_is_told_where_it_is_asked_for(hall: Hosted) -> None:
+    window = ("--from", hall.time(3), "--to", hall.time(4))
+    found = diff(hall, *window)
+    assert (found["declared"], found["done"]) == ([], [])
+    found = diff(hall, *window, "--kept")
+    assert (turns(found["declared"]), turns(found["done"])) == ([("kept", ALICE)],) * 2
+    assert found["done"][0]["approved_by"] == ["carol@example.com"]
+    assert diff(hall, *window, "--kept", "--subject", BOB)["done"] == []
+    said = hall.run("diff", *window, "--kept", at=20).out
+    assert "= kept  alice@example.com  write" in said
+    assert "Declared: 0 gained, 0 lost, 0 came and went, 1 kept." in said
+
+
 def test_a_slip_is_told_with_what_to_write(hall: Hosted) -> None:
     branch = hall.git("rev-parse", "HEAD^2").strip()
     for words, error in (
         (["--from", "yesterday"], "there is no commit 'yesterday'"),
+        (["--from", "yesterday"], "or a time like 2026-12-01T18:00:00Z"),
         (["--from", "2026-12-01T10:00:00"], "has no UTC offset"),
         (["--from", hall.time(2), "--to", hall.time(1)], "write them the other way"),
         (["--from", branch], "is not on this main line"),

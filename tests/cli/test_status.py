@@ -115,6 +115,8 @@ def test_of_nobody_who_held_anything_then_is_said_no_more_than_that(hall: Hosted
     done = hall.run("status", "--at", hall.time(1), "--subject", "erin@example.com", at=20)
     assert "Nobody who was asked about held anything then." in done.out
     assert "--foreign" not in done.out  # which tells nothing of the past
+    slip = hall.run("status", "--at", hall.time(1), "--system", "gpc", at=20)
+    assert (slip.code, "there is no system 'gpc'" in slip.err) == (2, True)
     slip = hall.run("status", "--at", hall.time(1), "--subject", "alise@example.com", at=20)
     assert (slip.code, "did you mean alice@example.com?" in slip.err) == (2, True)
 

@@ -25,8 +25,8 @@ def said(
         ([(-1, 5)], [Turn.GAINED]),
         ([(-1, None)], [Turn.GAINED]),
         ([(-9, 0)], [Turn.LOST]),
-        ([(-9, 5)], []),
-        ([(-9, -3), (0, 5)], []),  # with a gap: it was held at both
+        ([(-9, 5)], [Turn.KEPT]),
+        ([(-9, -3), (0, 5)], [Turn.KEPT]),  # with a gap: it was held at both
         ([(-3, -1)], [Turn.PASSED]),
         ([(-3, -2), (-1, 1)], [Turn.PASSED, Turn.PASSED]),
         ([(2, 5)], [Turn.GAINED]),  # the later moment counts
@@ -77,6 +77,7 @@ def test_the_difference_is_that_of_the_two_moments(
     turns = {t.turn for t in between(found, a, b)}
     assert (Turn.GAINED in turns) == (after and not before)
     assert (Turn.LOST in turns) == (before and not after)
+    assert (Turn.KEPT in turns) == (before and after)
     assert sum(any(s <= t < s + n for s, n in windows) for t in (start, start + length)) == (
         before + after
     )
