@@ -35,7 +35,7 @@ from reconciler.planning.basis import Named, named
 from reconciler.planning.explain import explain
 from reconciler.planning.guards import RELEASABLE
 from reconciler.planning.status import status
-from reconciler.planning.timeline import Directory, Span
+from reconciler.planning.timeline import Span
 from reconciler.proof import effective
 from reconciler.proof.basis import bases
 from reconciler.render import explained as render
@@ -92,7 +92,7 @@ def _members(session: Session, who: str) -> tuple[Span[str], ...] | None:
     pages = effective.pages(session.loaded.directory, session.authorised.changes)
     if not any(group.id == who for page in pages for group in page.content.groups):
         return None
-    return Directory(pages, session.loaded.horizon).members(who)
+    return session.people.members(who)
 
 
 class _Ledger:
@@ -213,12 +213,11 @@ def _named(
 def _principals(
     session: Session, who: str, item: Item, entitlement: Entitlement
 ) -> list[tuple[Assignment, str] | Unknown]:
-    people_ = Directory(session.loaded.directory, session.loaded.horizon)
     refs = [SubjectRef(who, group) for group in (False, True)]
     subjects = {
         span.value
         for ref in refs
-        for span in people_.subjects(ref, entitlement.system)
+        for span in session.people.subjects(ref, entitlement.system)
         if span.window.contains(session.now)
     }
     answers = session.connections.each(

@@ -24,6 +24,7 @@ from reconciler.planning.guards import names
 from reconciler.planning.ownership import CLOCK_SKEW
 from reconciler.planning.resolve import claims
 from reconciler.planning.timeline import Directory
+from reconciler.proof import effective
 from reconciler.proof.authorise import Authorised, authorise
 from reconciler.proof.live import separated
 from reconciler.proof.near import covers, near
@@ -113,17 +114,22 @@ class Session:
     def modes(self) -> dict[str, Mode]:
         return {name: self.connections.mode(name) for name in self.connections.systems}
 
+    @cached_property
+    def people(self) -> Directory:
+        """As they count: an account that nobody approved is nobody's."""
+        pages = effective.pages(self.loaded.directory, self.authorised.changes)
+        return Directory(pages, self.loaded.horizon)
+
     def safety(self, released: frozenset[str] = frozenset()) -> Safety:
         configuration = self.loaded.configuration
         assert configuration is not None  # see `open`
         protected = names(configuration.protected)
-        people = Directory(self.loaded.directory, self.loaded.horizon)
         refs = [SubjectRef(name, group) for name in sorted(protected) for group in (False, True)]
         subjects = {
             system: tuple(
                 span.value
                 for ref in refs
-                for span in people.subjects(ref, system)
+                for span in self.people.subjects(ref, system)
                 if span.window.contains(self.now)
             )
             for system in self.connections.systems
@@ -147,8 +153,10 @@ class Session:
     def _with_older(self, situation: Situation, keys: frozenset[str]) -> Situation:
         if not keys:
             return situation
-        loaded = self.loaded
-        old = claims(older(loaded), loaded.bundles, loaded.directory, loaded.horizon)
+        loaded, changes = self.loaded, self.authorised.changes
+        pages = effective.pages(loaded.directory, changes)
+        bundles = effective.bundles(loaded.bundles, changes)
+        old = claims(older(loaded), bundles, pages, loaded.horizon)
         return remembered(situation, old, keys, self.connections)
 
     def plan(self, situation: Situation, released: frozenset[str] = frozenset()) -> Plan:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.sandbox.bitbucket_cloud import User
 from tests.e2e.company import grant
 from tests.e2e.hosted import Hosted
 
 WRITE = "system: bitbucket, repository: payments-api, permission: write"
 READ = "system: bitbucket, repository: payments-api, permission: read"
+PEOPLE = "directory/people.yaml"
 A, B = "grants/payments/a.yaml", "grants/payments/b.yaml"
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
@@ -115,6 +117,20 @@ def test_a_history_that_was_rewritten_stops_everything(hosted: Hosted) -> None:
     assert refused.code == 1
     assert "its history was rewritten" in refused.err
     assert len(hosted.gained()) == 1
+
+
+def test_an_account_that_nobody_approved_makes_nobody_a_protected_person(hosted: Hosted) -> None:
+    """What is protected never ends. Alice says that her account is grace's."""
+    said = (hosted.root / "reconciler.yaml").read_text()
+    protected = f"{said}protected: [grace@example.com]\n"
+    hosted.request("alice", {"reconciler.yaml": protected}, "frank")
+    hosted.request("alice", {A: grant(ALICE, WRITE)}, "carol")
+    hosted.converge()
+    people = (hosted.root / PEOPLE).read_text()
+    alice, grace = (User(login).uuid for login in ("alice", "grace"))
+    hosted.push("alice", {PEOPLE: people.replace(grace, alice)})
+    assert hosted.apply(at=9).changes == [f"remove {ALICE} write (expired)"]
+    assert hosted.gained() == set()
 
 
 def test_without_a_token_new_grants_wait(hosted: Hosted) -> None:
