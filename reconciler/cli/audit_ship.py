@@ -73,14 +73,16 @@ def _target(kind: str, address: str, style: Style, ca: str, certificate: str, in
         from reconciler.ledger.ship_syslog import SyslogServer
 
         host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal():
+        if not host or not port.isdecimal() or not 0 < int(port[:6]) < 65_536:
             raise InputError(f"{address!r} is no server; write logs.example.com:6514")
         return SyslogServer(host.strip("[]"), int(port), sender, style, ca, certificate)
     from reconciler.ledger.ship_hec import Collector
 
-    token = os.environ.get(TOKEN, "")
+    token = os.environ.get(TOKEN, "").strip()
     if not token:
         raise InputError(f"no token for the collector; set {TOKEN}")
+    if not (token.isascii() and token.isprintable()):
+        raise InputError(f"{TOKEN} has characters that are in no token; copy it again")
     return Collector(address.rstrip("/"), token, sender, style, index, ca)
 
 

@@ -1,7 +1,7 @@
 """Splunk's HTTP event collector as a target. Follows no redirect, and never shows its token.
 
 A batch is one request. Where the token has indexer acknowledgement, it is taken when the indexers say
-so; else when the collector answers 200.
+so; else when the collector answers 200 and the code 0, which no proxy or sign-in page before it does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import uuid4
 
 import requests
@@ -28,6 +28,7 @@ from reconciler.model import Entry
 _PASSING = (408, 429, 500, 502, 503, 504)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _MOST_SAID = 200
+_MOST_READ = 100_000  # bytes of an answer
 _HINTS = {
     401: "check the token",
     403: "the token is wrong, disabled, or may not write to that index",
@@ -60,9 +61,11 @@ class Collector:
     patience: Patience = field(default_factory=Patience)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"{self.url!r} is no address; write https://splunk.example.com:8088")
+        parts = _parts(self.url)
+        if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+            raise InputError(
+                "this is no address of a collector; write https://splunk.example.com:8088"
+            )
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise InputError(f"{self.url}: the token would travel without TLS; write https://")
 
@@ -71,6 +74,9 @@ class Collector:
         with self._session(channel) as session:
             body = "".join(self._event(entry) for entry in entries)
             answer = self._send(session, "/services/collector/event", body)
+            if "code" not in answer:
+                what = "HTTP 200, and it is not a collector that says so: nobody knows who took it"
+                raise ShipError(f"{self.url}: {what}")
             if "ackId" in answer:
                 self._wait(session, answer["ackId"])
 
@@ -104,16 +110,17 @@ class Collector:
 
     def _send(self, session: requests.Session, path: str, body: str) -> dict[str, Any]:
         try:
-            answer = session.post(
+            with session.post(
                 f"{self.url}{path}",
                 data=body.encode(),
                 timeout=self.patience.timeout,
                 allow_redirects=False,
+                stream=True,
                 verify=self.ca or None,  # said here, or REQUESTS_CA_BUNDLE would win
-            )
-        except requests.RequestException as e:
+            ) as answer:
+                said = _said(answer, time.monotonic() + self.patience.timeout)
+        except (OSError, ValueError) as e:
             raise ShipError(self._clean(f"{self.url}: no answer came ({e})")) from None
-        said = _said(answer)
         if answer.status_code != 200 or said.get("code", 0) != 0:
             words = str(said.get("text", answer.reason))
             hint = _HINTS.get(answer.status_code, "")
@@ -151,9 +158,25 @@ class Collector:
         return " ".join(text.replace(self.token, "***").split())[:_MOST_SAID]
 
 
-def _said(answer: requests.Response) -> dict[str, Any]:
+def _parts(url: str) -> SplitResult | None:
+    """None for what leads nowhere, or holds a password."""
     try:
-        found = answer.json()
+        parts = urlsplit(url)
+        right = parts.hostname and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
+        return None
+    return parts if right else None
+
+
+def _said(answer: requests.Response, end: float) -> dict[str, Any]:
+    """Nothing where it goes on and on."""
+    data = bytearray()
+    for part in answer.iter_content(1):  # a larger one would be waited for
+        data += part
+        if len(data) > _MOST_READ or time.monotonic() > end:
+            return {}
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -55,7 +55,7 @@ class SyslogServer:
             raise ShipError(
                 f"{where}: its certificate is not trusted ({e.verify_message})"
             ) from None
-        except OSError as e:
+        except (OSError, ValueError) as e:
             raise ShipError(f"{where}: not known to have arrived ({e}); it is sent again") from None
 
     def _context(self) -> ssl.SSLContext:
