@@ -25,7 +25,11 @@ _NOTHING = "0" * 40
 
 
 class GitRefused(Exception):
-    """Git would not do it; its own words."""
+    """Git would not do it. `said` are its own words, "" where it only said no."""
+
+    def __init__(self, said: str, command: str = "") -> None:
+        super().__init__(said or command)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,10 @@ class Bare:
 
     def __init__(self, path: Path, main: str = "main") -> None:
         self.path, self.main = path, main
-        self._known: dict[str, Commit] = {}  # what an id names never changes
+        # What whole hashes name never changes, nor how they lie to each other.
+        self._known: dict[str, Commit] = {}
+        self._within: dict[tuple[str, str], bool] = {}
+        self._between: dict[tuple[str, str], tuple[str, ...]] = {}
         path.mkdir(parents=True, exist_ok=True)
         self.run("init", "--quiet", "--bare", f"--initial-branch={main}", str(path))
 
@@ -95,21 +102,34 @@ class Bare:
     def forget(self, commit: str) -> None:
         """Make it unreadable, as what no branch reaches is after a while."""
         (self.path / "objects" / commit[:2] / commit[2:]).unlink()
-        self._known.pop(commit, None)
+        for known in (self._known, self._within, self._between):
+            known.clear()
 
     def kind(self, oid: str) -> str:
         return self.says("cat-file", "-t", oid) or ""
 
     def is_within(self, oid: str, tip: str) -> bool:
-        return self.says("merge-base", "--is-ancestor", oid, tip) is not None
+        """Of whole hashes. What git does not have is within nothing, as yet."""
+        if (oid, tip) not in self._within:
+            try:
+                self.run("merge-base", "--is-ancestor", oid, tip)
+                self._within[oid, tip] = True
+            except GitRefused as e:
+                if e.said:
+                    return False
+                self._within[oid, tip] = False
+        return self._within[oid, tip]
 
     def fork_point(self, one: str, other: str) -> str:
         return self.says("merge-base", one, other) or ""
 
     def commits(self, base: str, head: str) -> tuple[str, ...]:
-        """What `head` has and `base` has not, oldest first."""
-        without = [f"^{base}"] if base else []
-        return tuple(self.run("rev-list", "--reverse", "--topo-order", head, *without).split())
+        """What `head` has and `base` has not, oldest first; whole hashes, or no base ("")."""
+        if (base, head) not in self._between:
+            without = [f"^{base}"] if base else []
+            said = self.run("rev-list", "--reverse", "--topo-order", head, *without)
+            self._between[base, head] = tuple(said.split())
+        return self._between[base, head]
 
     def facts(self, commit: str) -> Commit:
         if commit not in self._known:
@@ -226,5 +246,5 @@ class Bare:
         )
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
-            raise GitRefused(said or f"git {arguments[0]}")
+            raise GitRefused(said, f"git {arguments[0]}")
         return done.stdout
