@@ -13,7 +13,7 @@ from reconciler.ledger.base import LedgerError
 from reconciler.ledger.recall import MADE
 from reconciler.model import Action, Entitlement, Entry, Event, EventKind
 
-_LAYOUT = 1
+_LAYOUT = 2
 _AT_ONCE = 10_000  # entries in one insertion
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,6 +50,11 @@ CREATE INDEX IF NOT EXISTS by_cause ON entries (cause);
 CREATE INDEX IF NOT EXISTS by_entitlement ON entries (entitlement)
 """
 _NAMES = ("state", "words", "entitlements", "entries", "lines", "people", "files")
+
+_OF_FILE = """
+    SELECT number FROM files JOIN entries USING (number)
+    WHERE word = (SELECT id FROM words WHERE text = ?) AND number < ? AND kind IN
+        (SELECT id FROM words WHERE text IN ('break-glass', 'decided'))"""
 
 Read = Callable[[int], Iterator[Entry]]  # the entries after a number
 
@@ -142,12 +147,23 @@ class _Rows:
     def put(self, entries: Sequence[Entry]) -> None:
         self._put("entries", 14, (self._row(entry) for entry in entries))
         self._put("lines", 2, ((entry.number, wire.encode(entry)) for entry in entries))
-        people_of = ((p, e.number) for e in entries for p in people(e.event))
-        self._put("people", 2, ((self._word(p), number) for p, number in people_of))
         files = (
             (path, e.number) for e in entries for path in {e.event.path, *e.event.grants} - {""}
         )
         self._put("files", 2, ((self._word(path), number) for path, number in files))
+        people_of = ((p, e.number) for e in entries for p in self._people(e))
+        self._put("people", 2, ((self._word(p), number) for p, number in people_of))
+
+    def _people(self, entry: Entry) -> set[str]:
+        """Of an emergency, what was told and what was found of it concerns whoever had the access."""
+        found = people(entry.event)
+        if entry.event.kind not in (EventKind.REVIEWED, EventKind.NOTIFIED):
+            return found
+        for (number,) in self._db.execute(_OF_FILE, (entry.event.path, entry.number)).fetchall():
+            [earlier] = entries(self._db, [number])
+            if earlier.event.commit == entry.event.commit:
+                found |= people(earlier.event)
+        return found
 
     def _put(self, table: str, width: int, rows: Iterable[tuple[Any, ...]]) -> None:
         marks = ", ".join("?" * width)

@@ -81,3 +81,26 @@ def test_an_entry_of_several_grants_is_found_by_each_of_them() -> None:
 def test_an_emergency_of_several_is_found_by_each_of_them() -> None:
     both = event(EventKind.BREAK_GLASS, 0, subject="alice@example.com, bob@example.com")
     assert asked(Question(person="bob@example.com"), both) == [1]
+
+
+@pytest.mark.parametrize("before", [EventKind.BREAK_GLASS, EventKind.DECIDED])
+def test_what_was_found_of_an_emergency_is_found_by_those_who_took_the_access(
+    before: EventKind,
+) -> None:
+    """It names the file and the commit, and whoever looked at it, and nobody else."""
+    place = {"path": "grants/breakglass/a.yaml", "commit": "c" * 40}
+    story = (
+        event(before, 0, subject="alice@example.com, bob@example.com", **place),
+        event(before, 1, subject="carol@example.com", **place | {"commit": "d" * 40}),
+        event(before, 2, subject="dave@example.com", **place | {"path": "grants/other.yaml"}),
+        event(EventKind.NOTIFIED, 3, subject="erin@example.com", **place),
+        event(EventKind.REVIEWED, 4, outcome="misuse", approved_by=("erin@example.com",), **place),
+    )
+    for person, numbers in {
+        "alice@example.com": [1, 4, 5],
+        "BOB@example.com": [1, 4, 5],
+        "carol@example.com": [2],
+        "dave@example.com": [3],
+        "erin@example.com": [4],
+    }.items():
+        assert asked(Question(person=person), *story) == numbers
