@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Report = Callable[[str, int, int], None]  # (what, done, total)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_WIDE = 400  # piped output is never wrapped: one row, one line
+_WIDE = 1_000_000  # piped output is never wrapped: one row, one line
 
 
 def repository(command: Command) -> Command:

@@ -123,7 +123,7 @@ def _past(
     lines = declared_then(spells(found.claims), at) if held is None else held_then(held, at)
     chosen = tuple(
         line
-        for line in lines
+        for line in sorted(lines, key=lambda line: (line.subject, line.assignment))
         if asked(line) and (not systems or line.assignment.entitlement.system in systems)
     )
     plan = Plan(at, unknown=found.unknown, notices=(*found.notices, note))

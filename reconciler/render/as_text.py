@@ -7,10 +7,10 @@ from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
 
 from reconciler.model import Action, Change, Mode, OpenReview, Plan
 from reconciler.providers.base import Outcome
+from reconciler.render.tables import listed
 from reconciler.render.words import (
     SIGNS,
     UNAPPROVED,
@@ -36,7 +36,6 @@ _COLOURS = {
     Action.SHORTEN: "cyan",
     Action.REMOVE: "red",
 }
-_TABLE_WIDTH = 110  # below, a row of six cells folds in the middle of names
 _FEW = 10  # foreign rows shown unless all are asked for
 
 
@@ -135,7 +134,7 @@ def _changes(changes: Iterable[Change], console: Console, modes: Mapping[str, Mo
         only = "" if mode is Mode.ENFORCE else " (mode: report; apply leaves it alone)"
         console.print(f"[bold]{safe(system)}[/]{only}")
         lines = [_change(change) for change in rows]
-        console.print(stacked(lines, 3) if narrow(console) else table(lines))
+        console.print(listed(lines, console, first=3))
         for note in sorted({change.note for change in rows if change.note}):
             console.print(f"  note: {safe(note)}", style="dim")
 
@@ -198,7 +197,7 @@ def _section(console: Console, title: str, colour: str, rows: Iterable[tuple[str
     if not rows:
         return
     console.print(title, style=f"bold {colour}".strip())
-    console.print(table(tuple(map(safe, row)) for row in rows))
+    console.print(listed([tuple(map(safe, row)) for row in rows], console))
 
 
 def _outcome(outcome: Outcome, console: Console) -> None:
@@ -213,28 +212,3 @@ def _outcome(outcome: Outcome, console: Console) -> None:
         )
     else:
         console.print(f"[green]✓[/] {change.action} {system} {text}, {safe(ends(change))}")
-
-
-def narrow(console: Console) -> bool:
-    return console.width < _TABLE_WIDTH
-
-
-def stacked(rows: Iterable[tuple[str, ...]], first: int) -> str:
-    """For narrow terminals: the first cells on a line, the others indented below."""
-    lines: list[str] = []
-    for row in rows:
-        lines.append("  ".join(row[:first]))
-        lines.append("      " + ", ".join(cell for cell in row[first:] if cell))
-    return "\n".join(lines)
-
-
-def table(rows: Iterable[tuple[str, ...]], headers: tuple[str, ...] = ()) -> Table:
-    """Long names are folded, never cut: what is not shown cannot be checked."""
-    rows = list(rows)
-    width = max(map(len, rows), default=len(headers))
-    titles = headers or ("",) * width
-    columns = [Column(title, overflow="fold") for title in titles]
-    table = Table(*columns, box=None, show_header=bool(headers), padding=(0, 2, 0, 0))
-    for row in rows:
-        table.add_row(*row)
-    return table

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
 
 from reconciler.model import Entry, Event, EventKind
 from reconciler.policy.words import short
 from reconciler.render.as_json import dumped
+from reconciler.render.tables import listed
 from reconciler.render.words import brief, moment, printable, what, who
 
 _COLOURS = {
@@ -23,7 +23,6 @@ _COLOURS = {
     EventKind.BREAK_GLASS: "red",
     EventKind.LEDGER_LOST: "red",
 }
-_NARROW = 130  # below, a row of seven cells folds in the middle of names
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +47,23 @@ class Verdict:
     anchored: int
     notes: tuple[str, ...] = ()
 
+    @property
+    def whole(self) -> bool:
+        """An empty one proves nothing: all of it may be gone."""
+        return not self.breaks and self.head[0] > 0
+
 
 def entries(found: Iterable[Entry], console: Console) -> int:
     """How many there were."""
-    rows = [(entry.event, _cells(entry)) for entry in found]
+    rows = []
+    for entry in found:
+        number, at, kind, *rest = _cells(entry)
+        rows.append((number, at, _coloured(entry.event, kind), *rest))
     if not rows:
         console.print("The ledger says nothing about that.")
-    elif console.width < _NARROW:
-        for event, (number, at, kind, *rest) in rows:
-            console.print(f"{number}  {at}  {_coloured(event, kind)}")
-            console.print(f"      {', '.join(cell for cell in rest if cell)}")
     else:
         titles = ("#", "when", "what", "who", "access", "file", "said")
-        columns = [Column(title, overflow="fold") for title in titles]
-        table = Table(*columns, box=None, padding=(0, 2, 0, 0))
-        for event, (number, at, kind, *rest) in rows:
-            table.add_row(number, at, _coloured(event, kind), *rest)
-        console.print(table)
+        console.print(listed(rows, console, titles, first=3))
     return len(rows)
 
 
@@ -106,7 +105,8 @@ def _said(event: Event) -> Iterator[str]:
         yield f"pull request {event.pull}"
     if event.counts:
         yield from _counts(event)
-    if event.reason:
+    told = event.outcome == "granted" and event.approved_by  # by what stands before it
+    if event.reason and not told:
         yield short(event.reason)
     if event.signed_by:
         yield f"with {event.signed_by}"
@@ -142,7 +142,8 @@ def verdict(found: Verdict, console: Console) -> None:
         console.print(f"[bold red]The ledger is not what it was:[/] {where}")
         console.print("  docs/audit.md says what each word means, and what to do.")
     elif not number:
-        console.print(f"[bold]The ledger is empty:[/] {where}")
+        console.print(f"[bold red]The ledger is empty:[/] {where}")
+        console.print("  Nothing was written yet (`reconciler apply` does), or all of it is gone.")
     else:
         console.print(f"[green]✓[/] [bold]The ledger is whole:[/] {where}")
         console.print(f"  {number} entries; the last is {digest}")
@@ -161,7 +162,7 @@ def verdict_document(found: Verdict) -> str:
     number, digest = found.head
     document = {
         "where": found.where,
-        "whole": not found.breaks,
+        "whole": found.whole,
         "entries": number,
         "head": digest or None,
         "anchored": found.anchored or None,

@@ -13,7 +13,7 @@ from reconciler.model.checked import AccessChange, Answer, Checked, Ruled, Step
 from reconciler.render import as_markdown
 from reconciler.render.as_json import dumped, entitlement, instant
 from reconciler.render.as_markdown import cell
-from reconciler.render.as_text import narrow, safe, stacked, table
+from reconciler.render.as_text import safe
 from reconciler.render.checked_words import (
     MARKS,
     SIGNS,
@@ -25,6 +25,7 @@ from reconciler.render.checked_words import (
     title,
     verdict,
 )
+from reconciler.render.tables import listed
 from reconciler.render.words import UNKNOWN, brief
 
 _COLOURS = {
@@ -70,7 +71,7 @@ def _access(checked: Checked, console: Console) -> None:
         (f"[{_STEPS.get(row.step, 'cyan')}]{cells[0]}[/]", *map(safe, cells[1:]))
         for row, cells in zip(rows(checked), found, strict=True)
     ]
-    console.print(stacked(lines, 3) if narrow(console) else table(lines, _HEADERS))
+    console.print(listed(lines, console, _HEADERS, first=3))
 
 
 def _cells(row: Row) -> tuple[str, ...]:

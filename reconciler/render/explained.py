@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Console
+from rich.text import Text
 
 from reconciler.model import Event, EventKind, Proof
 from reconciler.planning.answer import Answer, Holds, Next, Row, Told, Turn
@@ -13,7 +14,7 @@ from reconciler.planning.basis import Basis
 from reconciler.planning.timeline import ALWAYS, Span
 from reconciler.render import as_text
 from reconciler.render.as_text import safe
-from reconciler.render.words import brief, moment, what
+from reconciler.render.words import brief, moment, printable, what
 
 _COLOURS = {
     Holds.HAS: "green",
@@ -25,6 +26,7 @@ NOTHING = (
     "Nothing of this is declared for them, or was within the look-back. What others gave is looked "
     "for where it is asked for by name, like 'system=gcp,project=payments-prod,role=roles/viewer'."
 )
+_INDENT = 10
 _FEW = 5  # events of one assignment that people are shown
 
 
@@ -32,8 +34,7 @@ def text(told: Told, console: Console) -> None:
     as_text.notices(told.plan, console)
     console.print(f"[bold]{safe(told.who)}[/]")
     if told.members is not None:
-        inside = _members(told.members, told.plan.at)
-        console.print(f"  [dim]{'members':<8}[/]{safe(inside)}", soft_wrap=True)
+        _line("members", _members(told.members, told.plan.at), console)
     if not told.answers:
         console.print(f"  {NOTHING}", soft_wrap=True)
     if told.members is None:
@@ -84,7 +85,14 @@ def _print(holds: Holds, access: str, lines: Iterable[tuple[str, str]], console:
     console.print()
     console.print(f"[bold {_COLOURS[holds]}]{holds}[/]  {safe(access)}")
     for title, line in lines:
-        console.print(f"  [dim]{title:<8}[/]{safe(line)}")
+        _line(title, line, console)
+
+
+def _line(title: str, line: str, console: Console) -> None:
+    """What is too long for a terminal goes on below its beginning."""
+    for part in Text(printable(line)).wrap(console, console.width - _INDENT):
+        console.print(f"  [dim]{title:<8}[/]", part, sep="")
+        title = ""
 
 
 def _lines(answer: Answer) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,8 @@ from reconciler.planning.between import Recorded, Spell, Turn, Turned
 from reconciler.planning.status import by
 from reconciler.policy.words import short
 from reconciler.render import as_json
-from reconciler.render.as_text import narrow, safe, stacked, table
+from reconciler.render.as_text import safe
+from reconciler.render.tables import listed
 from reconciler.render.words import brief, moment
 
 _SIGNS = {
@@ -67,7 +68,7 @@ def _rows(rows: list[tuple[str, ...]], console: Console) -> None:
     if not rows:
         console.print("  nothing")
     else:
-        console.print(stacked(rows, 3) if narrow(console) else table(rows))
+        console.print(listed(rows, console, first=3))
 
 
 def _declared(one: Turned, later: datetime) -> tuple[str, ...]:

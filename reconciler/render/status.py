@@ -11,7 +11,8 @@ from rich.console import Console
 from reconciler.model import OpenReview, Unknown
 from reconciler.planning.status import TO_COME, Line, State, is_late
 from reconciler.render import as_json
-from reconciler.render.as_text import narrow, safe, stacked, table
+from reconciler.render.as_text import safe
+from reconciler.render.tables import listed
 from reconciler.render.words import moment, what, who
 
 STATES = {
@@ -47,7 +48,7 @@ def text(lines: Sequence[Line], console: Console) -> None:
     if not lines:
         console.print(f"Nobody here holds anything that is known. {_OTHERS}", soft_wrap=True)
     else:
-        _print([_line(line) for line in lines], headers, console)
+        console.print(listed([_line(line) for line in lines], console, headers))
 
 
 def past(lines: Sequence[Line], console: Console) -> None:
@@ -56,12 +57,9 @@ def past(lines: Sequence[Line], console: Console) -> None:
     if not lines:
         console.print("Nobody who was asked about held anything then.", soft_wrap=True)
         return
-    rows = [(line, _line(line)) for line in lines]
-    _print([(*row[:5], moment(line.start), *row[5:]) for line, row in rows], headers, console)
-
-
-def _print(rows: list[tuple[str, ...]], headers: tuple[str, ...], console: Console) -> None:
-    console.print(stacked(rows, 2) if narrow(console) else table(rows, headers))
+    cells = [(line, _line(line)) for line in lines]
+    rows = [(*row[:5], moment(line.start), *row[5:]) for line, row in cells]
+    console.print(listed(rows, console, headers))
 
 
 def late(lines: Sequence[Line], console: Console) -> None:
@@ -71,7 +69,7 @@ def late(lines: Sequence[Line], console: Console) -> None:
         console.print("Nothing is late: what is over has ended.")
         return
     headers = ("who", "what", "where", "system", "late", "why", "grants")
-    _print([_late(line) for line in found], headers, console)
+    console.print(listed([_late(line) for line in found], console, headers))
     longest = max(line.late for line in found)
     console.print(f"[bold]Late:[/] {len(found)}, the longest {length(longest) or 'not known'}.")
 
