@@ -17,7 +17,7 @@ from reconciler.errors import InputError
 from reconciler.ledger.base import LedgerError
 from reconciler.ledger.index import Index
 from reconciler.ledger.query import Question
-from reconciler.ledger.query_held import Holding, held_at
+from reconciler.ledger.query_held import Former, Holding, held_at
 from reconciler.ledger.query_held import between as done_between
 from reconciler.model import Entitlement
 from reconciler.planning.between import Recorded, Turn, between, spells
@@ -176,9 +176,11 @@ def _loaded(
         since = first  # a commit whose clock was wrong
 
 
-def _kept(index: Index, a: datetime, b: datetime, about: Question) -> tuple[Holding, ...]:
-    before = {one.assignment.key for one in held_at(index, a, about)}
-    return tuple(one for one in held_at(index, b, about) if one.assignment.key in before)
+def _kept(
+    index: Index, a: datetime, b: datetime, about: Question, former: Former
+) -> tuple[Holding, ...]:
+    before = {one.assignment.key for one in held_at(index, a, about, former)}
+    return tuple(one for one in held_at(index, b, about, former) if one.assignment.key in before)
 
 
 def _done(
@@ -189,10 +191,10 @@ def _done(
         ledger = ledgers.opened(loaded, repo)
         if ledger is None:
             return None, ""
-        about = Question(person=asked.who)
+        about, former = Question(person=asked.who), ledgers.former(loaded)
         with ledgers.index(ledger, repo) as index:
-            found = done_between(index, a, b, about)
-            both = _kept(index, a, b, about) if asked.kept else ()
+            found = done_between(index, a, b, about, former)
+            both = _kept(index, a, b, about, former) if asked.kept else ()
     except LedgerError as e:
         return None, str(e)
     turned = (

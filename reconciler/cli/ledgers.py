@@ -19,7 +19,7 @@ from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.index import Index, file_in
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.memory import Recall, note, recall
-from reconciler.ledger.query_held import Holding
+from reconciler.ledger.query_held import Former, Holding
 from reconciler.ledger.signing import KEY, Keys
 from reconciler.model import Event
 from reconciler.model.ledger_settings import LedgerSettings
@@ -80,6 +80,13 @@ def _private(settings: LedgerSettings | None) -> str:
         fix = "list its public half under `signed_by` in reconciler.yaml"
         click.echo(f"note: {KEY} is set, and the ledger is not signed: {fix}", err=True)
     return key
+
+
+def former(loaded: Loaded) -> Former:
+    """The ledger keeps the names that systems had on the day."""
+    assert loaded.configuration is not None  # without one nothing is asked
+    systems = loaded.configuration.systems
+    return {one: s.system.name for s in systems for one in s.was}
 
 
 def run_id(now: datetime) -> str:

@@ -144,7 +144,8 @@ def _recorded(loaded: Loaded, repo: Path, at: datetime) -> tuple[tuple[Recorded,
         if first.event.at > at:
             return None, f"the ledger begins at {moment(first.event.at)}, after that: {declared}"
         with ledgers.index(ledger, repo) as index:
-            found = tuple(ledgers.recorded(one) for one in held_at(index, at))
+            held = held_at(index, at, former=ledgers.former(loaded))
+            found = tuple(ledgers.recorded(one) for one in held)
     except LedgerError as e:
         return None, f"the ledger tells nothing ({printable(str(e))}): {declared}"
     return found, "by the ledger: what the reconciler did, and not what others gave"

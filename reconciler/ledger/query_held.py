@@ -4,7 +4,7 @@ index; what nobody recorded (access from before the ledger, or given by others) 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -16,6 +16,8 @@ from reconciler.ledger.query import Question, conditions, fitting
 from reconciler.model import Assignment, Entitlement, Entry, EventKind, Proof
 
 _UNDECIDED = (Proof.REFUSED.value, Proof.WAITING.value)  # these gave nobody anything
+Former = Mapping[str, str]  # leads from a system's former names to its name now
+_NEVER: Former = {}
 _STEPS = f"step != {NOTHING}"
 _PRINCIPALS = """number IN (SELECT number FROM people WHERE word IN (
     SELECT DISTINCT e.principal FROM people p JOIN entries e USING (number)
@@ -56,11 +58,13 @@ class Difference:
     passed: tuple[Holding, ...] = ()
 
 
-def held_at(index: Index, at: datetime, about: Question | None = None) -> tuple[Holding, ...]:
+def held_at(
+    index: Index, at: datetime, about: Question | None = None, former: Former = _NEVER
+) -> tuple[Holding, ...]:
     """Everything that was held at `at`, or what of it is about this person, system, resource, role
     and grant. Sorted by assignment."""
     about = about or Question()
-    names = _Names(index)
+    names = _Names(index, former)
     now = micros(at)
     held, _ = _fold(_rows(index, now, about), names)
     last = [(spot, one) for spot, one in held.items() if not one.ended(now)]
@@ -72,17 +76,22 @@ def _told(
 ) -> tuple[Holding, ...]:
     """With the decisions as they were at `now`. Sorted by assignment."""
     told = {e.number: e for e in index.entries({one.number for _, one in found})}
-    decisions = _Decisions(index, now, told.values())
+    decisions = _Decisions(index, now, told.values(), names)
     rows = [_holding(spot, one, told[one.number], names, decisions) for spot, one in found]
     return tuple(sorted((h for h in rows if _is(about, h)), key=lambda h: h.assignment))
 
 
 def between(
-    index: Index, earlier: datetime, later: datetime, about: Question | None = None
+    index: Index,
+    earlier: datetime,
+    later: datetime,
+    about: Question | None = None,
+    former: Former = _NEVER,
 ) -> Difference:
-    before = {h.assignment.key: h for h in held_at(index, earlier, about)}
-    after = {h.assignment.key: h for h in held_at(index, later, about)}
-    passed = _passed(index, micros(earlier), micros(later), about or Question())
+    before = {h.assignment.key: h for h in held_at(index, earlier, about, former)}
+    after = {h.assignment.key: h for h in held_at(index, later, about, former)}
+    names = _Names(index, former)
+    passed = _passed(index, micros(earlier), micros(later), about or Question(), names)
     return Difference(
         tuple(h for key, h in after.items() if key not in before),
         tuple(h for key, h in before.items() if key not in after),
@@ -90,9 +99,10 @@ def between(
     )
 
 
-def _passed(index: Index, start: int, end: int, about: Question) -> Iterator[Holding]:
+def _passed(
+    index: Index, start: int, end: int, about: Question, names: _Names
+) -> Iterator[Holding]:
     """What began after `start` and was over at `end`."""
-    names = _Names(index)
     held, over = _fold(_rows(index, end, about), names)
     over += [(spot, replace(one, gone=one.until)) for spot, one in held.items() if one.ended(end)]
     within = [(spot, one) for spot, one in over if one.since > start]
@@ -130,8 +140,9 @@ class _Held:
 
 def _rows(index: Index, now: int, about: Question) -> list[Any]:
     """All that was done to the places asked for, whatever the role, the grant and the subject that
-    an entry names: a role gives way to another, and a leftover is removed in nobody's name."""
-    where, values = conditions(index, Question(system=about.system, resource=about.resource))
+    an entry names: a role gives way to another, and a leftover is removed in nobody's name. So it is
+    with the system, which may be called otherwise in some."""
+    where, values = conditions(index, Question(resource=about.resource))
     if about.person:
         where, values = f"{where} AND {_PRINCIPALS}", (*values, about.person.casefold())
     columns = "number, at, step, entitlement, principal, until, native, replaces, restores"
@@ -145,6 +156,8 @@ def _is(about: Question, held: Holding) -> bool:
     named = {name.casefold() for name in (held.subject, principal.id, principal.name)}
     if person and person not in named:
         return False
+    if about.system and not fitting(about.system)(held.assignment.entitlement.system):
+        return False
     if about.role and not fitting(about.role)(held.assignment.entitlement.role):
         return False
     return not about.grant or any(map(fitting(about.grant), held.grants))
@@ -156,7 +169,8 @@ def _fold(
     """As `recall` remembers, by the ids of the index; and what is over."""
     held: dict[_Spot, _Held] = {}
     over: list[tuple[_Spot, _Held]] = []
-    for number, at, step, entitlement, principal, until, native, replaces, restores in rows:
+    for number, at, step, named, principal, until, native, replaces, restores in rows:
+        entitlement = names.now(named)
         spot = (entitlement, principal)
         was = held.get(spot)
         now = _Held(number, at, until, bool(native), True)
@@ -188,12 +202,25 @@ def _fold(
 
 
 class _Names:
-    """The entitlements of the index by their ids."""
+    """The entitlements of the index by their ids, under the names that systems have now: what was
+    given before a system was renamed, and taken away after, is over."""
 
-    def __init__(self, index: Index) -> None:
-        rows = index.ask("SELECT id, system, kind, resource, role FROM entitlements")
-        self._by_id: dict[int, Entitlement] = {n: Entitlement(*names) for n, *names in rows}
-        self._ids = {entitlement: number for number, entitlement in self._by_id.items()}
+    def __init__(self, index: Index, former: Former) -> None:
+        rows = index.ask("SELECT id, system, kind, resource, role FROM entitlements ORDER BY id")
+        self._by_id: dict[int, Entitlement] = {
+            n: Entitlement(former.get(system, system), *names) for n, system, *names in rows
+        }
+        self._former = former
+        self._ids: dict[Entitlement, int] = {}
+        for number, entitlement in self._by_id.items():
+            self._ids.setdefault(entitlement, number)
+
+    def now(self, number: int) -> int:
+        """The one id of what may have several, by the names that its system had."""
+        return self._ids[self._by_id[number]]
+
+    def called(self, of: Entitlement) -> Entitlement:
+        return replace(of, system=self._former.get(of.system, of.system))
 
     def of(self, number: int) -> Entitlement:
         return self._by_id[number]
@@ -209,12 +236,12 @@ class _Names:
 class _Decisions:
     """The last decision for a file, a subject and an entitlement, of those that gave access."""
 
-    def __init__(self, index: Index, now: int, told: Iterable[Entry]) -> None:
+    def __init__(self, index: Index, now: int, told: Iterable[Entry], names: _Names) -> None:
         self._found: dict[tuple[str, str, Entitlement | None], Entry] = {}
         subjects = {e.event.subject.casefold() for e in told if not e.event.rule} - {""}
         for entry in index.entries(_last_decisions(index, now, subjects)):
             of = entry.event
-            entitlement = of.assignment.entitlement if of.assignment else None
+            entitlement = names.called(of.assignment.entitlement) if of.assignment else None
             for path in {of.path, *of.grants}:
                 self._found[path, of.subject.casefold(), entitlement] = entry
 
@@ -244,7 +271,9 @@ def _holding(
 ) -> Holding:
     event, entitlement = entry.event, names.of(spot[0])
     assert event.assignment is not None  # see `step`
-    came_back = event.assignment.entitlement != entitlement  # then the grants are the other role's
+    came_back = (
+        names.called(event.assignment.entitlement) != entitlement
+    )  # then the grants are the other role's
     decision = decisions.of(entry, entitlement).event
     return Holding(
         Assignment(entitlement, event.assignment.principal),
