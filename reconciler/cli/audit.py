@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ import click
 from reconciler.cli import audit_ship, audit_sign, forges, ledgers, options
 from reconciler.cli.audit_source import Opened, Source, where
 from reconciler.cli.session import FAILED
+from reconciler.errors import InputError
 from reconciler.ledger.anchor import FileAnchor
 from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.chain import Break
@@ -45,10 +47,18 @@ command.add_command(audit_ship.command)
 command.add_command(audit_sign.command)
 
 
-def _window(command: Command) -> Command:
+def _window(command: Command) -> Callable[..., Any]:
     since = click.option("--from", "since", type=options.Moment(), help="From this time on.")
     before = click.option("--to", "before", type=options.Moment(), help="Before this time.")
-    return since(before(command))
+
+    @wraps(command)
+    def told(since: datetime | None, before: datetime | None, **rest: Any) -> Any:
+        if since and before and before <= since:
+            what = f"--to {before.isoformat()} is not after --from {since.isoformat()}"
+            raise InputError(f"{what}; write them the other way")
+        return command(since=since, before=before, **rest)
+
+    return since(before(told))
 
 
 @command.command(
@@ -65,7 +75,7 @@ def verify(source: Source, anchor: Path | None, style: str, no_color: bool) -> i
     """Read the whole chain, and say of each flaw where it is and of which sort: altered, removed,
     reordered, repeated, truncated, forked, unreadable; and where keys are known, unsigned, forged.
 
-    Ends with 0 when it is whole, with 1 when it is not or cannot be read.
+    Ends with 0 when it is whole, with 1 when it is not, is empty, or cannot be read.
     """
     found = source.opened()
     ledger, known = found.ledger, found.anchor(anchor)
@@ -84,7 +94,7 @@ def verify(source: Source, anchor: Path | None, style: str, no_color: bool) -> i
         click.echo(render.verdict_document(verdict))
     else:
         render.verdict(verdict, options.console(plain=no_color))
-    return FAILED if verdict.breaks else 0
+    return 0 if verdict.whole else FAILED
 
 
 def _gone(found: Opened, head: Entry | None) -> Iterator[render.Break]:

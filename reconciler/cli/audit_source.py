@@ -86,6 +86,9 @@ class Source:
         public = settings.signed_by if settings else ()
         keys = Keys(_listed(self.signed_by) if self.signed_by else public, private)
         store = open_store(settings, self.repo) if settings else FolderStore(self.root)
+        if settings is None and not store.last():
+            fix = "name the folder that has 000000 in it"
+            raise InputError(f"there is no ledger in {store.where}, or an empty one; {fix}")
         return Opened(Ledger(store, keys), keys, settings, self.repo)
 
     def _settings(self) -> LedgerSettings:

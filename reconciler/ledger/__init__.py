@@ -13,7 +13,7 @@ from reconciler.ledger.folder import FolderStore
 from reconciler.model.ledger_settings import LedgerSettings, LedgerStore
 
 _STORES: dict[LedgerStore, Callable[[LedgerSettings, Path], Store]] = {
-    LedgerStore.FOLDER: lambda settings, root: FolderStore(root / settings.path),
+    LedgerStore.FOLDER: lambda settings, root: FolderStore(root.resolve() / settings.path),
     LedgerStore.BRANCH: lambda settings, root: BranchStore(root, settings.branch),
     LedgerStore.BUCKET: lambda settings, root: open_bucket(settings.url, settings.endpoint),
 }
