@@ -70,6 +70,9 @@ class Approved:
     def protection(self) -> tuple[Finding, ...]:
         raise NotImplementedError
 
+    def ledger_protection(self, branch: str, signed: bool) -> tuple[Finding, ...]:
+        raise NotImplementedError
+
 
 def repository(home: Path, more: str = "") -> Path:
     """The rules first, then a commit with all the grants. `more` of reconciler.yaml."""

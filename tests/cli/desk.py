@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from reconciler.cli import cli
 from reconciler.errors import ReconcilerError
-from tests.proof.town import RULES, Town
+from tests.proof.town import CHANGES, RULES, Town
 from tests.result import Result
 
 
@@ -25,7 +25,7 @@ class Desk:
         self.token = self.town.github.users["reconciler"].token
 
     def begin(self, rules: str = RULES, **files: str | None) -> str:
-        root = self.town.begin(rules, **files)
+        root = self.town.begin(rules, CHANGES, **files)
         self.git("clone", "--quiet", str(self.town.root), str(self.clone))
         return root
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.town_hall import ALICE, BOB, WRITE, A, B, told, town_hall
 from tests.e2e.company import grant
-from tests.e2e.test_proof import Hosted
+from tests.e2e.hosted import Hosted
 
 
 @pytest.fixture(scope="module")

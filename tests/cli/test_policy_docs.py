@@ -33,7 +33,7 @@ def examples() -> dict[str, str]:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path)
     more = {"payments-leads": ["carol"], "payments-oncall": ["alice"], "access-admins": ["grace"]}
-    people = desk.town.directory(**{**more, "leads": [], "admins": [], "oncall": []})
+    people = desk.town.directory("", **{**more, "leads": [], "admins": [], "oncall": []})
     desk.begin("", **{"policies/main.yaml": None, PEOPLE: people, "catalog/a.yaml": CATALOG})
     for path, text in examples().items():
         desk.write(path, text)

@@ -10,8 +10,8 @@ import pytest
 
 from tests.cli.town_hall import ALICE, BOB, DEV, READ, VIEWER, WRITE, A, B, told, town_hall
 from tests.e2e.company import grant
+from tests.e2e.hosted import Hosted
 from tests.e2e.test_break_glass import FILE, emergency
-from tests.e2e.test_proof import Hosted
 
 GIVEN, UNAPPROVED = 0, 4
 

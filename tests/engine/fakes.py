@@ -21,7 +21,7 @@ from reconciler.model import (
     Principal,
     Subject,
 )
-from reconciler.providers.base import ConfiguredSystem, Outcome, Pace, Rate
+from reconciler.providers.base import ConfiguredSystem, Outcome, Pace, Rate, Reader, Writer
 from tests import build
 
 
@@ -58,11 +58,11 @@ class FakeSystem:
     def scope(self, entitlement: Entitlement) -> str:
         return entitlement.resource
 
-    def open_reader(self, pace: Pace) -> FakeReader:
+    def open_reader(self, pace: Pace) -> Reader:
         self.fail("open")
         return FakeReader(self)
 
-    def open_writer(self, pace: Pace) -> FakeWriter:
+    def open_writer(self, pace: Pace) -> Writer:
         self.fail("open writer")
         return FakeWriter(self)
 
@@ -101,6 +101,9 @@ class FakeReader:
         self.system.fail(scope)
         rows = self.system.live.values()
         return tuple(r for r in rows if r.assignment.entitlement.resource == scope)
+
+    def indirect(self, principal: Principal, entitlement: Entitlement) -> tuple[Observed, ...]:
+        return ()
 
     def own(self) -> frozenset[str]:
         self.system.fail("own")

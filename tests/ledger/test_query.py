@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.ledger.index import Index
@@ -69,7 +71,8 @@ def test_a_name_with_brackets_is_also_found_as_it_is() -> None:
 def test_nothing_in_a_question_is_obeyed_by_the_database() -> None:
     hostile = "x' OR '1'='1"
     for name in ("person", "system", "resource", "role", "grant", "cause", "run"):
-        assert asked(Question(**{name: hostile}), *STORY) == []
+        question: Any = {name: hostile}
+        assert asked(Question(**question), *STORY) == []
 
 
 def test_an_entry_of_several_grants_is_found_by_each_of_them() -> None:
@@ -88,7 +91,7 @@ def test_what_was_found_of_an_emergency_is_found_by_those_who_took_the_access(
     before: EventKind,
 ) -> None:
     """It names the file and the commit, and whoever looked at it, and nobody else."""
-    place = {"path": "grants/breakglass/a.yaml", "commit": "c" * 40}
+    place: dict[str, Any] = {"path": "grants/breakglass/a.yaml", "commit": "c" * 40}
     story = (
         event(before, 0, subject="alice@example.com, bob@example.com", **place),
         event(before, 1, subject="carol@example.com", **place | {"commit": "d" * 40}),

@@ -172,7 +172,7 @@ def test_looking_takes_the_reading_role_and_writing_the_other_one(aws: Aws) -> N
 def test_both_iam_kinds_share_one_read_of_the_account(aws: Aws) -> None:
     aws.local.iam.account(PAYMENTS).add_user_to_group("auditors", "bob")
     reader = aws.reader()
-    items = [
+    items: list[dict[str, Any]] = [
         {"account": "payments", "iam_group": "auditors"},
         {"account": "payments", "user": "alice", "statements": READ},
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -308,8 +309,8 @@ def test_a_role_change_waits_for_no_removal(tenant: Tenant) -> None:
     assert oid(ALICE) in tenant.local.holders(seed.RG_PAYMENTS, "Contributor")
 
 
-def schedule(**more: object) -> RoleAssignmentSchedule:
-    fields: dict[str, object] = {
+def schedule(**more: Any) -> RoleAssignmentSchedule:
+    fields: dict[str, Any] = {
         "scope": seed.RG_PAYMENTS.upper(),
         "role_definition_id": f"/providers/x/roleDefinitions/{seed.READER}",
         "principal_id": oid(ALICE),

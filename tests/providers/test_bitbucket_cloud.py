@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 def test_a_quiet_run_makes_two_calls_for_each_repository_and_project(desk: Desk) -> None:
     scopes = ("repository payments-api", "repository ledger", "repository web", "project PAY")
     for scope in scopes:
-        calls = calls_of(desk.faults, lambda scope=scope: desk.reader.observe(scope, ()))
+        calls = calls_of(desk.faults, partial(desk.reader.observe, scope, ()))
         assert len(calls) == 2
         assert {c.rpartition("/")[2] for c in calls} == {"users", "groups"}
 

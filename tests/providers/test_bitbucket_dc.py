@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def test_a_quiet_run_makes_two_calls_for_each_project_repository_and_the_instanc
     desk: Desk,
 ) -> None:
     for scope in ("project PAY", "repository PAY/ledger", "global instance"):
-        calls = calls_of(desk.faults, lambda scope=scope: desk.reader.observe(scope, ()))
+        calls = calls_of(desk.faults, partial(desk.reader.observe, scope, ()))
         assert [c.rpartition("/")[2] for c in calls] == ["users", "groups"]
 
 

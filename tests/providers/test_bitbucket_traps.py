@@ -14,6 +14,7 @@ from reconciler.providers.base import Reader
 from reconciler.providers.bitbucket.settings import Patience
 from reconciler.providers.bitbucket_cloud import connect
 from reconciler.providers.bitbucket_cloud.rest import open_rest
+from reconciler.providers.bitbucket_cloud.system import CloudSystem
 from reconciler.providers.bitbucket_dc import connect as connect_dc
 from reconciler.sandbox.faults import FaultKind, Faults
 from tests.providers.bitbucket_build import Scripted, break_calls, calls_of, fail, no_pace, scripted
@@ -217,7 +218,9 @@ def test_tries_end_with_an_error_that_has_the_last_answer(
     with local_cloud(tmp_path, monkeypatch) as (_, faults, system):
         paced: list[int] = []
         hasty = Patience(tries=2, factor=0.01)
-        rest = open_rest("bitbucket", "acme", system.settings, lambda: paced.append(1), hasty)
+        assert isinstance(system, CloudSystem)
+        settings = system.settings
+        rest = open_rest("bitbucket", "acme", settings, lambda: paced.append(1), hasty)
         fail(faults, "bitbucket", f"GET {USERS}", 429, times=100)
         with pytest.raises(ProviderError, match=r"HTTP 429.*still throttled after several tries"):
             rest.holders("repository", "web")

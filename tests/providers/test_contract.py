@@ -31,7 +31,8 @@ def opened_rig(
 def rig(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Rig]:
-    with opened_rig(*request.param, tmp_path, monkeypatch) as rig:
+    world, kind = request.param
+    with opened_rig(world, kind, tmp_path, monkeypatch) as rig:
         yield rig
 
 

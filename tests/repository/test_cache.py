@@ -11,6 +11,7 @@ from zlib import crc32
 
 import pytest
 
+from reconciler.model import Item
 from reconciler.repository import cache as caches
 from reconciler.repository import check, contents, load, older, walk
 from reconciler.repository.cache import Cache, folder, space
@@ -240,9 +241,8 @@ def test_another_configuration_reads_the_files_again(repo: Repository, tmp_path:
     loaded(repo, store)
     text = (repo.root / "reconciler.yaml").read_text()
     repo.commit(6, ("reconciler.yaml", text.replace("payments-prod", "payments-next")))
-    resources = {
-        i.entitlement.resource for v in loaded(repo, store).grants for i in v.content.access
-    }  # type: ignore[union-attr]
+    items = [i for v in loaded(repo, store).grants for i in v.content.access]
+    resources = {i.entitlement.resource for i in items if isinstance(i, Item)}
     assert resources == {"projects/payments-next"}
 
 

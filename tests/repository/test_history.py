@@ -33,7 +33,8 @@ def walked(trees: list[Tree]) -> History:
 
 
 def commits(trees: list[Tree]) -> list[Commit]:
-    found, before = [], {}
+    found: list[Commit] = []
+    before: Tree = {}
     for i, tree in enumerate(trees):
         paths = sorted(p for p in before.keys() | tree.keys() if before.get(p) != tree.get(p))
         steps = tuple(step(path, before.get(path), tree.get(path)) for path in paths)
@@ -51,7 +52,7 @@ def versions(history: History, since: int = 0) -> Counter[tuple[str, str, int, i
     """How often there is (path, content, merged, gone); two versions may be alike in all."""
     line = Line(history, settled(history.times), None)
     return Counter(
-        (v.path, v.blob, hundreds(v.merged), v.gone and hundreds(v.gone))
+        (v.path, v.blob, hundreds(v.merged), hundreds(v.gone) if v.gone else None)
         for v in recent(line, lately(line, since), valid)
     )
 

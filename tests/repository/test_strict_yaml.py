@@ -157,8 +157,9 @@ def test_every_position_points_at_its_token(data: object, flow: bool) -> None:
     built = tree.build(text, "x")
     if built.problems:
         return
-    todo: list[tuple[yaml.Node, tuple[str | int, ...]]]
-    todo = [(yaml.compose(text, Loader=yaml.CBaseLoader), ())]
+    root = yaml.compose(text, Loader=yaml.CBaseLoader)
+    assert root is not None
+    todo: list[tuple[yaml.Node, tuple[str | int, ...]]] = [(root, ())]
     while todo:
         node, keys = todo.pop()
         assert str(built.position(keys)) == place(node)

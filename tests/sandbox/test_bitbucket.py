@@ -131,7 +131,7 @@ def test_cloud_refuses_as_described(client: Client, path: str, body: Any, status
 
 def test_cloud_counts_seats(cloud: LocalBitbucketCloud, client: Client) -> None:
     cloud.seats = 1  # grace sits on it
-    put = {"method": "PUT", "json": {"permission": "read"}}
+    put: dict[str, Any] = {"method": "PUT", "json": {"permission": "read"}}
     assert client.ask(f"{LEDGER}/users/{User('bob').uuid}", **put)[0] == 402
     assert client.ask(f"{LEDGER}/users/{User('grace').uuid}", **put)[0] == 200
 

@@ -24,7 +24,7 @@ from graphql import (
     parse,
     print_ast,
 )
-from graphql.language.ast import FieldDefinitionNode, Node
+from graphql.language.ast import FieldDefinitionNode
 
 HERE = Path(__file__).parent
 SERVED = HERE.parents[2] / "reconciler" / "sandbox" / "github" / "schema.graphql"
@@ -70,15 +70,15 @@ def _definitions(path: Path) -> list[Any]:
     return [d for d in parse(path.read_text(encoding="utf-8")).definitions if hasattr(d, "name")]
 
 
-def _cut(theirs: Any, mine: Any, kept: set[str]) -> Node:
+def _cut(theirs: Any, mine: Any, kept: set[str]) -> Any:
     name = theirs.name
     match theirs:
         case ScalarTypeDefinitionNode():
             return ScalarTypeDefinitionNode(name=name)
         case EnumTypeDefinitionNode():
-            return EnumTypeDefinitionNode(name=name, values=tuple(map(_bare, theirs.values)))
+            return EnumTypeDefinitionNode(name=name, values=tuple(map(_bare, theirs.values or ())))
         case UnionTypeDefinitionNode():
-            types = tuple(t for t in theirs.types if t.name.value in kept)
+            types = tuple(t for t in theirs.types or () if t.name.value in kept)
             return UnionTypeDefinitionNode(name=name, types=types)
     wanted = {field.name.value for field in mine.fields}
     fields = tuple(_field(f, kept) for f in theirs.fields if f.name.value in wanted)
@@ -91,7 +91,7 @@ def _cut(theirs: Any, mine: Any, kept: set[str]) -> Node:
     return kind(name=name, fields=fields, interfaces=interfaces)
 
 
-def _field(field: Any, kept: set[str]) -> Node:
+def _field(field: Any, kept: set[str]) -> Any:
     known = {*kept, "Int", "String", "Boolean", "ID", "Float"}
     arguments = tuple(_bare(a) for a in field.arguments or () if _named(a.type) in known)
     return FieldDefinitionNode(name=field.name, type=field.type, arguments=arguments)
@@ -127,7 +127,9 @@ def openapi(package: Path) -> dict[str, Any]:
 
 
 def _operation(operation: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: operation[key] for key in ("parameters", "requestBody") if key in operation}
+    kept: dict[str, Any] = {
+        key: operation[key] for key in ("parameters", "requestBody") if key in operation
+    }
     answers = {s: r for s, r in operation["responses"].items() if s in _STATUSES}
     return {**kept, "responses": answers}
 
