@@ -84,8 +84,9 @@ def command(
         for one in between(spells(claims), a, b)
         if asked(one.turn, one.spell.entitlement, one.spell.grants)
     )
-    done, error = _done(repo, loaded, min(a, now), min(b, now), asked)
-    told = render.Told(a, b, declared, done, error, found.unknown, found.notices)
+    done, error, untold = _done(repo, loaded, min(a, now), min(b, now), asked)
+    notices = (*found.notices, *untold)
+    told = render.Told(a, b, declared, done, error, found.unknown, notices)
     if style == "json":
         click.echo(render.document(told))
     else:
@@ -185,18 +186,19 @@ def _kept(
 
 def _done(
     repo: Path, loaded: Loaded, a: datetime, b: datetime, asked: _Asked
-) -> tuple[tuple[tuple[Turn, Recorded], ...] | None, str]:
-    """None without a ledger, or where it cannot be read: then why."""
+) -> tuple[tuple[tuple[Turn, Recorded], ...] | None, str, tuple[str, ...]]:
+    """None without a ledger, or where it cannot be read: then why. And what it cannot know."""
     try:
         ledger = ledgers.opened(loaded, repo)
         if ledger is None:
-            return None, ""
+            return None, "", ()
         about, former = Question(person=asked.who), ledgers.former(loaded)
         with ledgers.index(ledger, repo) as index:
             found = done_between(index, a, b, about, former)
             both = _kept(index, a, b, about, former) if asked.kept else ()
+            untold = ledgers.untold(index, a, b)
     except LedgerError as e:
-        return None, str(e)
+        return None, str(e), ()
     turned = (
         (Turn.GAINED, found.gained),
         (Turn.LOST, found.lost),
@@ -205,4 +207,4 @@ def _done(
     )
     rows = ((turn, one) for turn, held in turned for one in held)
     wanted = ((t, h) for t, h in rows if asked(t, h.assignment.entitlement, h.grants))
-    return tuple((turn, ledgers.recorded(one)) for turn, one in wanted), ""
+    return tuple((turn, ledgers.recorded(one)) for turn, one in wanted), "", untold

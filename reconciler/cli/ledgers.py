@@ -19,12 +19,13 @@ from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.index import Index, file_in
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.memory import Recall, note, recall
+from reconciler.ledger.query import lost
 from reconciler.ledger.query_held import Former, Holding
 from reconciler.ledger.signing import KEY, Keys
 from reconciler.model import Event
 from reconciler.model.ledger_settings import LedgerSettings
 from reconciler.planning.between import Recorded
-from reconciler.render.words import printable
+from reconciler.render.words import moment, printable
 from reconciler.repository import Loaded, cache
 from reconciler.repository.memory import Memory
 
@@ -87,6 +88,21 @@ def former(loaded: Loaded) -> Former:
     assert loaded.configuration is not None  # without one nothing is asked
     systems = loaded.configuration.systems
     return {one: s.system.name for s in systems for one in s.was}
+
+
+def untold(index: Index, a: datetime, b: datetime) -> tuple[str, ...]:
+    """What the ledger cannot know of the time between these, as sentences."""
+    first = next(index.entries([1]), None)
+    began = (
+        f"the ledger begins at {moment(first.event.at)}: what was there before is told as of then"
+        if first and first.event.at > a
+        else ""
+    )
+    gaps = tuple(
+        f"the ledger lost what was done from {moment(start)} until {moment(end)}"
+        for start, end in lost(index, a, b)
+    )
+    return (began, *gaps) if began else gaps
 
 
 def run_id(now: datetime) -> str:

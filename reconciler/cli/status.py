@@ -146,9 +146,11 @@ def _recorded(loaded: Loaded, repo: Path, at: datetime) -> tuple[tuple[Recorded,
         with ledgers.index(ledger, repo) as index:
             held = held_at(index, at, former=ledgers.former(loaded))
             found = tuple(ledgers.recorded(one) for one in held)
+            untold = ledgers.untold(index, at, at)
     except LedgerError as e:
         return None, f"the ledger tells nothing ({printable(str(e))}): {declared}"
-    return found, "by the ledger: what the reconciler did, and not what others gave"
+    told = "by the ledger: what the reconciler did, and not what others gave"
+    return found, "; ".join((told, *untold))
 
 
 def _print(

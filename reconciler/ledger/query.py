@@ -45,6 +45,15 @@ def numbers(index: Index, question: Question) -> list[int]:
     return [number for (number,) in index.ask(query, values)]
 
 
+def lost(index: Index, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Of what time between these entries are gone: from the last one that was left until it was
+    said so."""
+    for told in entries(index, Question(kinds=(EventKind.LEDGER_LOST,))):
+        left = next(index.entries([told.number - 1]), None) if told.number > 1 else None
+        if left and left.event.at <= end and start < told.event.at:
+            yield left.event.at, told.event.at
+
+
 def conditions(index: Index, question: Question) -> tuple[str, tuple[object, ...]]:
     """Of SQL on `entries`, with the values for its question marks. Those that find fewest rows
     stand first."""
