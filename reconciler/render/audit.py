@@ -88,7 +88,8 @@ def _said(event: Event) -> Iterator[str]:
     if event.cause:
         yield event.cause
     if event.until:
-        yield f"until {moment(event.until)}"
+        due = event.kind is EventKind.BREAK_GLASS
+        yield f"{'to be looked at by' if due else 'until'} {moment(event.until)}"
     if event.replaces:
         yield f"instead of {event.replaces}"
     if event.restores:

@@ -112,7 +112,8 @@ def closing(review: OpenReview) -> tuple[str, ...]:
     who = some(review.reviewers) or "somebody whom the rule names under `review`"
     return (
         f"to close it: {who} opens or approves a pull request that brings in "
-        f"reviews/{PurePosixPath(review.path).name}:",
+        f"reviews/{PurePosixPath(review.path).name} (and has the approvals that `changes:` in "
+        "policies/ asks for reviews/):",
         f"grant: {review.path}",
         f"commit: {review.commit}",
         "outcome: justified  # or misuse",

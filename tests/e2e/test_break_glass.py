@@ -50,6 +50,7 @@ def test_it_is_given_at_once_and_those_who_are_to_be_woken_are_told(taken: Hoste
         assert "break-glass by alice@example.com" in taken.run(command).out
     how = "to close it: erin@example.com opens or approves a pull request that brings in reviews/"
     assert how in taken.run("review").out
+    assert "has the approvals that `changes:` in policies/ asks for" in taken.run("review").out
     assert "to close it" not in taken.run("plan").out
 
 
@@ -135,6 +136,8 @@ def test_the_ledger_tells_who_was_woken_and_tells_it_once(recorded: Hosted) -> N
     assert first["rule"] == entries(recorded, "--kind", "break-glass")[0]["rule"]
     assert first["pull"].startswith("https://")
     assert first["reason"] == "woken: break-glass access was taken by alice@example.com"
+    shown = recorded.run("audit", "query", "--kind", "break-glass").out
+    assert "to be looked at by 20" in shown  # which is not when the access ends
     assert recorded.run("audit", "verify").code == 0
 
 
