@@ -26,31 +26,37 @@ _CERTAIN = re.compile(
     r"|\bgh[opsur]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
     r"|\bAT(?:AT|BB|CT)[\w=-]{16,}|\bBBDC-[\w+/=-]{16,}"  # Atlassian
     r"|\bxox[abeoprs]-[\w-]{10,}|\bya29\.[\w-]{16,}|\bAIza[\w-]{30,}|\bGOCSPX-[\w-]{16,}"
-    r"|\bsk_live_\w{10,}|\bSG\.[\w-]{16,}\.[\w-]{16,}",
+    r"|\b[rs]k_live_\w{10,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
+    r"|\bhooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]{16,}|\bwebhookb2/[\w@/-]{16,}"
+    r"|\b\w[\w~.-]{2}\dQ~[\w~.-]{31,}"  # Azure's, of an application
+    r"|\bIQoJb3JpZ2lu[\w+/=]{16,}|\bFwoGZXIvYXdz[\w+/=]{16,}"  # AWS, of a session
+    r"|\b1//0[\w-]{24,}|\bhv[bs]\.[\w-]{24,}|\bnpm_\w{36}|\bpypi-AgEI[\w-]{16,}"
+    r"|\bAGE-SECRET-KEY-1\w{16,}|\bb3BlbnNzaC1rZXktdjE[\w+/=]{16,}",  # the last is OpenSSH's
     re.DOTALL,
 )
-_IN_ADDRESS = re.compile(r"(?<=://)[^\s/?#@\[\]]+@")
+_IN_ADDRESS = re.compile(r"(?<=://)[^\s/?#\[\]]+@")
 
 # What stands behind a word that announces a secret.
 _WORD = (
-    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"(?:pass(?:word|wort|wd|phrase)?|pwd?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|account[_-]?key|shared[_-]?key|authorization|credentials?|cookie|session[_-]?id|signature"
     r"|sig)\b"
 )
 _SCHEME = r"(?:(?:bearer|basic|digest|negotiate|token|aws4-hmac-sha256)\s++)?+"
-_OPEN = r"[\"']?+(?!\[redacted\])"  # what is possessive is not tried again without it
+_QUOTE = r"\\*+[\"']?+"  # also in JSON within a text
+_OPEN = rf"{_QUOTE}(?!\[redacted\])"  # what is possessive is not tried again without it
 _HEADER = re.compile(
-    rf"(\b(?:proxy-)?authorization[\"']?\s*+[:=]\s*+[\"']?+{_SCHEME}){_OPEN}[^\"'\n]+", re.I
+    rf"(\b(?:proxy-)?authorization{_QUOTE}\s*+[:=]\s*+{_QUOTE}{_SCHEME}){_OPEN}[^\"'\n]+", re.I
 )
 _ASSIGNED = re.compile(
-    rf"({_WORD}[\"']?\s*+(?:=\s*+|:\s*+(?=\S{{6}}))){_OPEN}[^\s\"'&,;]{{3,}}", re.I
+    rf"({_WORD}{_QUOTE}\s*+(?:=\s*+|:\s*+(?=\S{{6}}))){_OPEN}[^\s\"'&,;]{{3,}}", re.I
 )
 _BEHIND = re.compile(
     rf"((?:{_WORD}|\bbearer|\bbasic)\s++(?:is\s++)?+){_OPEN}"
     r"(?=[\w+/=.~-]*[0-9=])(?=[\w+/=.~-]*[A-Za-z])[\w+/=.~-]{12,}",
     re.I,
 )
-_HINT = re.compile(r"pass|pwd|secret|token|key|auth|cred|cookie|session|sig|bearer|basic", re.I)
+_HINT = re.compile(r"pass|pw|secret|token|key|auth|cred|cookie|session|sig|bearer|basic", re.I)
 
 
 def clean(text: str) -> str:

@@ -30,6 +30,16 @@ CERTAIN = {
     "ATE KEY-----",
     "a private key without its end": "-----BEGIN PRIV" + "ATE KEY-----\n" + LONG,
     "a password in an address": "https://deployer:" + LONG + "@git.example.com/access.git",
+    "a password with an @ in an address": "https://deployer:p@" + LONG + "@git.example.com/",
+    "a hook of Slack": "https://hooks.slack" + ".com/services/T00000000/B00000000/" + LONG,
+    "a hook of Teams": "https://acme.webhook.office" + ".com/webhookb2/1111@2222/" + LONG,
+    "a secret of an Azure application": "aB3" + "8Q~" + LONG + LONG,
+    "a token of an AWS session": "IQoJb3" + "JpZ2lu" + LONG,
+    "a refresh token of Google": "1/" + "/0" + LONG,
+    "a token of Vault": "hv" + "s." + LONG,
+    "a token of npm": "np" + "m_" + LONG[:18] * 2,
+    "a token of PyPI": "py" + "pi-AgEI" + LONG,
+    "the body of an OpenSSH key": "b3BlbnNzaC1r" + "ZXktdjE" + LONG,
 }
 ANNOUNCED = {
     "a bearer token": "Authorization: Bear" + "er " + LONG,
@@ -43,6 +53,9 @@ ANNOUNCED = {
     "a token in a sentence": "the tok" + "en is " + LONG,
     "a signed address": "https://acme.example.com/x?se=2026&si" + "g=" + LONG,
     "an API key": "x-api-" + "key: " + LONG,
+    "a password, in short": "pw" + ": " + LONG,
+    "a password in German": "Pass" + "wort: " + LONG,
+    "a secret in JSON in JSON": '{\\"client_' + 'secret\\": \\"' + LONG + '\\"}',
 }  # fmt: skip
 
 
