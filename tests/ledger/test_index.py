@@ -52,6 +52,26 @@ def test_only_what_is_new_is_read(file: Path) -> None:
     assert lines.read == 2  # the last of before, and the new one
 
 
+def test_a_row_is_on_the_disk_before_it_is_counted(file: Path) -> None:
+    """Where the machine stopped in between, an answer would lack it, and nobody would know."""
+    lines = Lines()
+    lines.write(*story())
+    found = index(file, lines)
+    [(waits,)] = found.ask("PRAGMA synchronous")
+    assert waits > 0
+
+
+def test_where_nothing_is_new_nothing_is_written(file: Path) -> None:
+    lines = Lines()
+    lines.write(*story())
+    index(file, lines).close()
+    before = file.stat().st_mtime_ns
+    found = index(file, lines)
+    assert told(found) == [1, 2, 4]
+    found.close()
+    assert file.stat().st_mtime_ns == before
+
+
 def test_another_ledger_is_read_from_its_beginning(file: Path) -> None:
     lines = Lines()
     lines.write(*story())
