@@ -78,6 +78,8 @@ def command(
         people.file(grant, repo) if grant else "",
         kept,
     )
+    if asked.grant:
+        people.tell_grant(asked.grant, repo, found)
     claims = (claim for claim in found.claims if asked.who in ("", claim.subject.id))
     declared = tuple(
         one

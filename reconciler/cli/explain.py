@@ -70,7 +70,7 @@ def command(
         wanted = people.Wanted(entitlements, session.loaded)
         asked = _Asked(session, who, wanted)
         facts = asked.facts(events.of(who, *sorted(asked.inside)), progress)
-    told = Told(who, explain(facts, wanted), facts.plan, _members(session, who))
+    told = Told(who, explain(facts, wanted), facts.plan, _members(session, who), wanted.all)
     found = told.answers
     if style == "json":
         click.echo(document(told))

@@ -14,6 +14,7 @@ import click
 from reconciler.asking.grant_file import item
 from reconciler.errors import InputError
 from reconciler.model import Entitlement, Item
+from reconciler.planning.status import within
 from reconciler.policy import globs
 from reconciler.proof.authorise import Authorised
 from reconciler.repository import Loaded, times
@@ -74,6 +75,14 @@ def systems(only: Iterable[str], loaded: Loaded) -> frozenset[str]:
         known = ", ".join(sorted(names[0] for names in found))
         raise InputError(f"there is no system {printable(min(strange))!r}; write one of {known}")
     return frozenset(name for names in found if asked & {*names} for name in names)
+
+
+def tell_grant(path: str, repo: Path, authorised: Authorised) -> None:
+    """Nothing found for a file that never was must not be taken for nothing given by it."""
+    claims = (*authorised.claims, *(outcome.claim for outcome in authorised.outcomes))
+    if not (repo / path).exists() and not any(within(path, [one.grant]) for one in claims):
+        said = f"note: no grant is or was lately at {printable(path)}"
+        click.echo(f"{said}; write a path from the top of the access repository", err=True)
 
 
 def tell_group(name: str, loaded: Loaded) -> None:

@@ -85,6 +85,8 @@ def command(
     found = tuple(line for line in lines if asked(line))
     if subject:
         _known(subject, lines, session.loaded, session.authorised)
+    if asked.grant:
+        people.tell_grant(asked.grant, repo, session.authorised)
     _print(found, plan, style, render.late if late else render.text, plain=no_color)
     return session.exit_code(plan)
 
@@ -129,6 +131,8 @@ def _past(
     plan = Plan(at, unknown=found.unknown, notices=(*found.notices, note))
     if asked.subject:
         _known(asked.subject, lines, loaded, found)
+    if asked.grant:
+        people.tell_grant(asked.grant, repo, found)
     _print(chosen, plan, style, render.late if asked.late else render.past, plain=plain)
     return FAILED if found.unknown else 0
 

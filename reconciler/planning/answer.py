@@ -93,12 +93,13 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Told:
     """All that was asked. `members` are who is or was in the group that was asked about, None where
-    it was none."""
+    it was none. `whole` says that no entitlement was named."""
 
     who: str
     answers: tuple[Answer, ...]
     plan: Plan
     members: tuple[Span[str], ...] | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

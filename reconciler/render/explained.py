@@ -26,6 +26,10 @@ NOTHING = (
     "Nothing of this is declared for them, or was within the look-back. What others gave is looked "
     "for where it is asked for by name, like 'system=gcp,project=payments-prod,role=roles/viewer'."
 )
+_NO_FIT = (
+    "Nothing that is known of them fits. A glob is held against the whole of what is printed, like "
+    "'gcp: * on projects/payments-*'; without one, all that is known is told."
+)
 _INDENT = 10
 _FEW = 5  # events of one assignment that people are shown
 
@@ -36,7 +40,7 @@ def text(told: Told, console: Console) -> None:
     if told.members is not None:
         _line("members", _members(told.members, told.plan.at), console)
     if not told.answers:
-        console.print(f"  {NOTHING}", soft_wrap=True)
+        _line("", NOTHING if told.whole else _NO_FIT, console)
     if told.members is None:
         for answer in told.answers:
             through = f", as a member of group {answer.subject}" * (answer.subject != told.who)

@@ -99,6 +99,8 @@ def test_it_can_be_asked_by_system_place_and_file(hall: Hosted) -> None:
     for asked in (("--system", "gcp"), ("--resource", "web"), ("--grant", B)):
         found = diff(hall, *window, *asked)
         assert (found["declared"], found["done"]) == ([], [])
+    slip = hall.run("diff", *window, "--grant", "payments/a.yaml")
+    assert "no grant is or was lately at payments/a.yaml" in slip.err
     slip = hall.run("diff", *window, "--system", "bitbuckit")
     assert (slip.code, "write one of bitbucket, gcp" in slip.err) == (2, True)
 

@@ -122,6 +122,8 @@ def test_a_glob_asks_for_some_of_it(settled: Hosted) -> None:
         "gcp roles/cloudsql.viewer"
     ]
     assert asked(settled, ALICE, "aws: *") == {}
+    said = settled.run("explain", ALICE, "gcp").out
+    assert "Nothing that is known of them fits." in said  # and not that nothing is declared
 
 
 def test_a_slip_is_told_with_what_to_write(settled: Hosted) -> None:

@@ -59,6 +59,9 @@ def test_it_can_be_asked_by_person_place_system_and_file(hall: Hosted) -> None:
     assert sorted(rows(hall, "--system", "gcp")) == sorted([VIEWS, DEVELOPS])
     assert rows(hall, "--grant", B) == [DEVELOPS]
     assert rows(hall, "--grant", "grants/payments/more") == [REFUSED]
+    for past in ((), ("--at", hall.time(-5))):
+        slip = hall.run("status", "--grant", "payments/b.yaml", *past)
+        assert "no grant is or was lately at payments/b.yaml; write a path from" in slip.err
     assert sorted(rows(hall, "--ending", "24h")) == sorted([VIEWS, WRITES])
     assert rows(hall, "--ending", "24h", "--system", "gcp") == [VIEWS]
 
