@@ -116,16 +116,16 @@ def _gone(found: Opened, head: Entry | None) -> Iterator[render.Break]:
     epilog="Example: reconciler audit query --resource 'projects/payments-*' --kind done",
 )
 @where
-@click.option("--person", default="", metavar="ID", help="A subject's id, or a principal's.")
-@click.option("--system", default="", metavar="GLOB", help="The system's name.")
-@click.option("--resource", default="", metavar="GLOB", help="What it is on.")
-@click.option("--role", default="", metavar="GLOB", help="What may be done there.")
-@click.option("--grant", default="", metavar="GLOB", help="The file of the grant, or of the rule.")
+@click.option("--person", metavar="ID", help="A subject's id, or a principal's.")
+@click.option("--system", metavar="GLOB", help="The system's name.")
+@click.option("--resource", metavar="GLOB", help="What it is on.")
+@click.option("--role", metavar="GLOB", help="What may be done there.")
+@click.option("--grant", metavar="GLOB", help="The file of the grant, or of the rule.")
 @_window
-@click.option("--cause", default="", metavar="WORD", help="As plans tell it: expired, left...")
+@click.option("--cause", metavar="WORD", help="As plans tell it: expired, left...")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice([k.value for k in EventKind]),
               metavar="KIND", help="A kind of event; may be repeated.")  # fmt: skip
-@click.option("--run", default="", metavar="ID", help="What one run wrote.")
+@click.option("--run", metavar="ID", help="What one run wrote.")
 @options.output("text", "json", "csv", "jsonl")
 @options.colour
 def query(
@@ -140,8 +140,13 @@ def query(
     Kinds: run-started, run-ended, decided, intended, done, found, already-held, came-back,
     held-back, unknown, unapproved, break-glass, reviewed, notified, ledger-lost, signed.
     """
+    if empty := [name for name, value in asked.items() if value == ""]:
+        raise InputError(
+            f"--{empty[0]} is empty, which asks for nothing; leave it out to ask for all"
+        )
     ledger = source.opened().ledger
-    question = Question(**asked, kinds=tuple(map(EventKind, kinds)))
+    said = {name: value for name, value in asked.items() if value is not None}
+    question = Question(**said, kinds=tuple(map(EventKind, kinds)))
     with ledgers.index(ledger, source.root) as index:
         found = entries(index, question)
         if style == "text":

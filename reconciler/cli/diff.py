@@ -63,7 +63,8 @@ def command(
     A commit of the main line stands for the moment at which it came in.
     """
     now = clock.now()
-    first, last = _Moment.of(earlier, repo, now), _Moment.of(later or "", repo, now)
+    first = _Moment.of(earlier, repo)
+    last = _Moment("", now) if later is None else _Moment.of(later, repo)
     with options.progress(plain=no_color) as progress:
         loaded, found = _loaded(repo, now, (first, last), subject or "", progress)
     a, b = first.settled(loaded), last.settled(loaded)
@@ -137,10 +138,11 @@ class _Moment:
     commit: str = ""
 
     @classmethod
-    def of(cls, said: str, repo: Path, now: datetime) -> _Moment:
+    def of(cls, said: str, repo: Path) -> _Moment:
         try:
-            found = datetime.fromisoformat(said) if said else now
-        except ValueError:
+            found = datetime.fromisoformat(said)
+            found.astimezone(UTC)  # it may be off the calendar there
+        except (ValueError, OverflowError):
             git = git_at(repo)
             try:
                 commit = git.commit(said)

@@ -82,7 +82,8 @@ def command(
 
 def _who(person: str, ids: frozenset[str], ledger: _Ledger) -> str:
     """Of whom git says nothing any more the ledger may know."""
-    if person.casefold() not in {id.casefold() for id in ids} and ledger.of(person):
+    known = {id.casefold() for id in ids}
+    if person and person.casefold() not in known and ledger.of(person):
         return person
     return people.resolved(person, ids)
 

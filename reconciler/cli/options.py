@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -57,7 +57,8 @@ class Moment(click.ParamType[datetime]):
             return value
         try:
             at = datetime.fromisoformat(value)
-        except ValueError:
+            at.astimezone(UTC)  # it may be off the calendar there
+        except (ValueError, OverflowError):
             at = None
         if at is None or at.tzinfo is None:
             self.fail(

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from reconciler.cli import clock, ledgers, options, people
 from reconciler.cli.session import FAILED, Session, proved
+from reconciler.errors import InputError
 from reconciler.ledger.base import LedgerError
 from reconciler.ledger.query_held import held_at
 from reconciler.model import Assignment, Claim, Mode, Plan
@@ -66,7 +67,7 @@ def command(
         subject or "",
         globs.text([resource]) if resource else None,
         people.file(grant, repo) if grant else "",
-        (at or now) + ending if ending else None,
+        _by(at or now, ending) if ending else None,
         late,
         every,
     )
@@ -89,6 +90,15 @@ def command(
         people.tell_grant(asked.grant, repo, session.authorised)
     _print(found, plan, style, render.late if late else render.text, plain=no_color)
     return session.exit_code(plan)
+
+
+def _by(at: datetime, ending: timedelta) -> datetime:
+    try:
+        return at + ending
+    except OverflowError:
+        raise InputError(
+            f"--ending: {at.isoformat()} is too near the end of the calendar"
+        ) from None
 
 
 def _known(subject: str, lines: tuple[Line, ...], loaded: Loaded, found: Authorised) -> None:

@@ -59,15 +59,15 @@ def conditions(index: Index, question: Question) -> tuple[str, tuple[object, ...
     stand first."""
     parts: list[tuple[str, object]] = []
     if question.person:
-        parts.append((_PERSON, question.person.casefold()))
+        parts.append((_PERSON, folded(question.person)))
     if question.grant:
         parts.append((_FILE, _files(index, question.grant)))
     if question.system or question.resource or question.role:
         parts.append((_ENTITLEMENT, _entitlements(index, question)))
     if question.run:
-        parts.append((f"run = {_WORD}", question.run))
+        parts.append((f"run = {_WORD}", _whole(question.run)))
     if question.cause:
-        parts.append((f"cause = {_WORD}", question.cause))
+        parts.append((f"cause = {_WORD}", _whole(question.cause)))
     if question.kinds:
         parts.append((_KIND, json.dumps([kind.value for kind in question.kinds])))
     if question.since:
@@ -75,6 +75,16 @@ def conditions(index: Index, question: Question) -> tuple[str, tuple[object, ...
     if question.before:
         parts.append(("at < ?", micros(question.before)))
     return " AND ".join(part for part, _ in parts) or "1", tuple(value for _, value in parts)
+
+
+def folded(text: str) -> str:
+    """As the index has words."""
+    return _whole(text.casefold())
+
+
+def _whole(text: str) -> str:
+    """No entry has half a character, which a command line may have."""
+    return text.encode(errors="replace").decode()
 
 
 _WORD = "(SELECT id FROM words WHERE text = ?)"

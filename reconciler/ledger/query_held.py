@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.ledger.index import Index
 from reconciler.ledger.index_rows import ADDED, EPOCH, HELD, MOVED, NOTHING, REMOVED, micros
-from reconciler.ledger.query import Question, conditions, fitting
+from reconciler.ledger.query import Question, conditions, fitting, folded
 from reconciler.model import Assignment, Entitlement, Entry, EventKind, Proof
 
 _UNDECIDED = (Proof.REFUSED.value, Proof.WAITING.value)  # these gave nobody anything
@@ -144,7 +144,7 @@ def _rows(index: Index, now: int, about: Question) -> list[Any]:
     with the system, which may be called otherwise in some."""
     where, values = conditions(index, Question(resource=about.resource))
     if about.person:
-        where, values = f"{where} AND {_PRINCIPALS}", (*values, about.person.casefold())
+        where, values = f"{where} AND {_PRINCIPALS}", (*values, folded(about.person))
     columns = "number, at, step, entitlement, principal, until, native, replaces, restores"
     query = f"SELECT {columns} FROM entries WHERE {where} AND {_STEPS} AND at <= ? ORDER BY number"  # noqa: S608
     return index.ask(query, (*values, now))

@@ -58,3 +58,24 @@ def test_however_the_repository_is_reached_its_ledger_is_the_same(
                 assert (done.code, "this machine knows entry 5" in done.out) == (1, True)
                 assert desk.run("query", "--repo", str(repo)).code == 0
     assert len([*(tmp_path / "cache").rglob("*.ledger.sqlite")]) == 1
+
+
+@pytest.mark.parametrize(
+    "option", ["--person", "--system", "--resource", "--role", "--grant", "--cause", "--run"]
+)
+def test_an_empty_option_does_not_ask_for_everything(desk: Desk, option: str) -> None:
+    """As a script has it whose variable is not set."""
+    done = desk.run("query", option, "")
+    assert (done.code, done.out, f"{option} is empty" in done.err) == (2, "", True)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_off_the_calendar_is_none(desk: Desk, time: str) -> None:
+    done = desk.run("query", "--from", time)
+    assert (done.code, "is no time with an offset" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--person", "--grant", "--cause", "--run"])
+def test_half_a_character_is_in_no_entry(desk: Desk, option: str) -> None:
+    done = desk.run("query", option, "\udcff", "--format", "jsonl")
+    assert (done.code, done.out) == (0, "")
