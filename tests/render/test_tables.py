@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from reconciler.render.tables import Row, listed
@@ -23,6 +24,13 @@ def test_what_fits_is_a_table_with_a_header() -> None:
     head, row = shown(SHORT, width=120)
     assert head.split() == list(HEADERS)
     assert row.index("vault") == head.index("where")
+
+
+def test_wide_letters_and_brackets_keep_the_columns_in_line() -> None:
+    rows = (("漢字", "read", "x"), ("[bold]al[/]", "read", "y"), ("a\\[b]", "read", "z"))
+    lines = shown(*rows, width=80, headers=("who", "what", "where"))
+    assert [cell_len(line[: line.index("read")]) for line in lines[1:]] == [6, 6, 6]
+    assert lines[3] == "a[b]  read  z"
 
 
 def test_one_long_name_does_not_cut_every_other_in_pieces() -> None:
