@@ -47,6 +47,7 @@ KNOWN = frozenset(
         "counts",
     )
 )
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(?!0{6})\d{6})?Z", re.ASCII)
 _HASH = b'"hash":"'
 _HASH_LENGTH = 64
 
@@ -105,12 +106,16 @@ def decode(line: bytes) -> Entry:
         spelled = _JSON(found) == text
     except (ValueError, RecursionError) as e:
         raise LedgerError(f"no JSON: {e}") from None
-    if not spelled or any(not found[key] for key in found.keys() - _MAY_BE_EMPTY):
+    if not spelled or (not all(found.values()) and _holds_empty(found)):
         raise LedgerError(f"it is not spelled as entries are: {_SPELLED}")
     return entry
 
 
 _SPELLED = "keys sorted and each once, no spaces, nothing that is empty"
+
+
+def _holds_empty(found: Mapping[str, Any]) -> bool:
+    return not all(found[key] for key in found.keys() - _MAY_BE_EMPTY)
 
 
 def _entry(found: Any) -> Entry:
@@ -220,12 +225,11 @@ def _spelled(at: datetime) -> str:
 def _time(found: Mapping[str, Any], key: str) -> datetime:
     text = _string(found, key)
     try:
-        at = datetime.fromisoformat(text)
+        if _TIME.fullmatch(text):
+            return datetime.fromisoformat(text)
     except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or f"{at.isoformat().removesuffix('+00:00')}Z" != text:
-        raise LedgerError(f"`{key}` is {seen(text)}, not a time like 2026-12-01T18:00:00Z")
-    return at
+        pass
+    raise LedgerError(f"`{key}` is {seen(text)}, not a time like 2026-12-01T18:00:00Z")
 
 
 def _clock(found: Mapping[str, Any]) -> datetime:
