@@ -20,7 +20,7 @@ from reconciler.ledger.query import Question
 from reconciler.ledger.query_held import Former, Holding, held_at
 from reconciler.ledger.query_held import between as done_between
 from reconciler.model import Entitlement
-from reconciler.planning.between import Recorded, Turn, between, spells
+from reconciler.planning.between import Recorded, Turn, Turned, between, spells
 from reconciler.planning.status import within
 from reconciler.policy import globs
 from reconciler.proof.authorise import Authorised
@@ -81,12 +81,7 @@ def command(
     )
     if asked.grant:
         people.tell_grant(asked.grant, repo, found)
-    claims = (claim for claim in found.claims if asked.who in ("", claim.subject.id))
-    declared = tuple(
-        one
-        for one in between(spells(claims), a, b)
-        if asked(one.turn, one.spell.entitlement, one.spell.grants)
-    )
+    declared = _declared(found, a, b, asked)
     done, error, untold = _done(repo, loaded, min(a, now), min(b, now), asked)
     notices = (*found.notices, *untold)
     told = render.Told(a, b, declared, done, error, found.unknown, notices)
@@ -179,6 +174,12 @@ def _loaded(
         if first >= since:
             return loaded, found
         since = first  # a commit whose clock was wrong
+
+
+def _declared(found: Authorised, a: datetime, b: datetime, asked: _Asked) -> tuple[Turned, ...]:
+    claims = (claim for claim in found.claims if asked.who in ("", claim.subject.id))
+    turned = between(spells(claims), a, b)
+    return tuple(t for t in turned if asked(t.turn, t.spell.entitlement, t.spell.grants))
 
 
 def _kept(

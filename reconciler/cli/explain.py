@@ -140,12 +140,8 @@ class _Asked:
         found = bases(session.authorised, self._mine)
         asked_for = [c.entitlement for c in mine if self._about(c) and wanted.may(c.entitlement)]
         systems = {e.system for e in (*asked_for, *(i.entitlement for i in wanted.items))}
-        near = tuple(c for c in mine if c.entitlement.system in systems)
-        here = [one for name, one in session.connections.systems.items() if name in systems]
-        narrow = replace(
-            session,
-            connections=Connections(here),
-            authorised=replace(session.authorised, claims=near),
+        narrow = _narrow(
+            session, tuple(c for c in mine if c.entitlement.system in systems), systems
         )
         asked, failed = _named(narrow, self._who, wanted)
         situation = _looked(narrow, [of.entitlement for of, _ in asked], progress)
@@ -188,6 +184,16 @@ class _Asked:
         keys = {of.key for of in (*theirs, *asked)}
         own = {of.principal for of, basis in told if basis.claim.subject.id == self._who}
         return lambda of: of.key in keys or of.principal in own
+
+
+def _narrow(session: Session, claims: tuple[Claim, ...], systems: set[str]) -> Session:
+    """As if there were nothing else."""
+    here = [one for name, one in session.connections.systems.items() if name in systems]
+    return replace(
+        session,
+        connections=Connections(here),
+        authorised=replace(session.authorised, claims=claims),
+    )
 
 
 def _named(

@@ -83,11 +83,8 @@ def command(
     if at is not None and at > now:
         modes = session.modes
         lines = foretold(lines, at, lambda system: modes[system] is Mode.ENFORCE)
+    _known(asked, lines, repo, session.loaded, session.authorised)
     found = tuple(line for line in lines if asked(line))
-    if subject:
-        _known(subject, lines, session.loaded, session.authorised)
-    if asked.grant:
-        people.tell_grant(asked.grant, repo, session.authorised)
     _print(found, plan, style, render.late if late else render.text, plain=no_color)
     return session.exit_code(plan)
 
@@ -101,12 +98,18 @@ def _by(at: datetime, ending: timedelta) -> datetime:
         ) from None
 
 
-def _known(subject: str, lines: tuple[Line, ...], loaded: Loaded, found: Authorised) -> None:
+def _known(
+    asked: Filter, lines: tuple[Line, ...], repo: Path, loaded: Loaded, found: Authorised
+) -> None:
     """Raises InputError for somebody who has nothing, and whom nobody knows."""
-    people.tell_group(subject, loaded)
-    anything = Filter(subject, foreign=True)
+    if asked.grant:
+        people.tell_grant(asked.grant, repo, found)
+    if not asked.subject:
+        return
+    people.tell_group(asked.subject, loaded)
+    anything = Filter(asked.subject, foreign=True)
     if not any(anything(line) for line in lines):
-        people.resolved(subject, people.known(loaded, found))
+        people.resolved(asked.subject, people.known(loaded, found))
 
 
 def _unproved(session: Session, pairs: Iterable[tuple[Assignment, Claim]]) -> tuple[Named, ...]:
@@ -139,10 +142,7 @@ def _past(
         if asked(line) and (not systems or line.assignment.entitlement.system in systems)
     )
     plan = Plan(at, unknown=found.unknown, notices=(*found.notices, note))
-    if asked.subject:
-        _known(asked.subject, lines, loaded, found)
-    if asked.grant:
-        people.tell_grant(asked.grant, repo, found)
+    _known(asked, lines, repo, loaded, found)
     _print(chosen, plan, style, render.late if asked.late else render.past, plain=plain)
     return FAILED if found.unknown else 0
 
