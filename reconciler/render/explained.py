@@ -117,8 +117,8 @@ def _lines(answer: Answer) -> Iterator[tuple[str, str]]:
         yield title, _coming(coming, answer)
         if coming.fix:
             yield "", f"do: {coming.fix}"
-    if answer.holds is Holds.HAS_NOT and not answer.coming and not answer.bases:
-        yield "next", "nothing: nobody asked for it; `reconciler request` asks"
+    if not answer.coming and not answer.bases and not answer.unread:
+        yield from (("next", line) for line in _idle(answer))
     last = answer.events[-1:]
     shown = [e for e in answer.events if e.kind is not EventKind.INTENDED or e in last][-_FEW:]
     known = {basis.commit for basis in answer.bases}
@@ -126,6 +126,14 @@ def _lines(answer: Answer) -> Iterator[tuple[str, str]]:
         yield title, _event(event)
         if event.kind is EventKind.DECIDED and event.commit not in known:
             yield "", f"  by {_decided(event)}"
+
+
+def _idle(answer: Answer) -> Iterator[str]:
+    """Of what no grant speaks and no run touches."""
+    if answer.holds is Holds.HAS_NOT:
+        yield "nothing: nobody asked for it; `reconciler request` asks"
+    elif answer.holds is Holds.HAS:
+        yield "stays: nothing of ours gives it, or takes it away"
 
 
 def _grant(basis: Basis) -> str:

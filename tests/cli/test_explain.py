@@ -105,6 +105,14 @@ def test_access_that_nobody_declared_is_found_by_asking_for_the_item(settled: Ho
     assert [n["what"] for n in admin["next"]] == ["stays"]
 
 
+def test_what_is_held_by_another_way_alone_is_said_to_stay(settled: Hosted) -> None:
+    """Grace is in the group of administrators that Google Cloud itself knows."""
+    owner = "system=gcp,project=payments-prod,role=roles/owner"
+    said = settled.run("explain", "grace@example.com", owner).out
+    assert "has  gcp: roles/owner on projects/payments-prod" in said
+    assert "next    stays: nothing of ours gives it, or takes it away" in said
+
+
 def test_what_nobody_asked_for_is_answered_with_how_to_ask(settled: Hosted) -> None:
     done = settled.run("explain", BOB, "system=gcp,project=payments-prod,role=roles/viewer")
     assert "has not  gcp: roles/viewer on projects/payments-prod" in done.out
