@@ -13,20 +13,18 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler.cli import audit_ship, audit_sign, forges, ledgers, options
-from reconciler.cli.audit_source import Opened, Source, where
+from reconciler.cli import audit_ship, audit_sign, ledgers, options
+from reconciler.cli.audit_source import Source, where
 from reconciler.cli.session import FAILED
 from reconciler.errors import InputError
 from reconciler.ledger.anchor import FileAnchor
 from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.chain import Break
 from reconciler.ledger.export import Style, lines
-from reconciler.ledger.memory import recall
 from reconciler.ledger.query import Question, entries
 from reconciler.ledger.signatures import Signatures
 from reconciler.model import Entry, EventKind
 from reconciler.render import audit as render
-from reconciler.repository.git import at as git_at
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -82,10 +80,12 @@ def verify(source: Source, anchor: Path | None, style: str, no_color: bool) -> i
     signatures = Signatures(found.keys)
     flaws = ledger.verify(known, signatures)
     head = None if flaws else ledger.head()
+    if all(flaw.sort is Break.UNSIGNED for flaw in flaws) and (gone := found.gone()):
+        flaws = (*flaws, gone)  # a run says so too
     breaks = [render.Break(f.number, f.batch, f.sort.value, f.what) for f in flaws]
     verdict = render.Verdict(
         ledger.where,
-        (*breaks, *(() if flaws else _gone(found, head))),
+        tuple(breaks),
         (head.number, head.hash) if head else (0, ""),
         known.number if known else 0,
         tuple(signatures.notes()),
@@ -95,19 +95,6 @@ def verify(source: Source, anchor: Path | None, style: str, no_color: bool) -> i
     else:
         render.verdict(verdict, options.console(plain=no_color))
     return 0 if verdict.whole else FAILED
-
-
-def _gone(found: Opened, head: Entry | None) -> Iterator[render.Break]:
-    """What this machine has read or written, and is not there now: a run says so too."""
-    if found.settings is None:
-        return  # a copy, of which this machine knows nothing
-    first = git_at(found.root).says("rev-list", "--max-parents=0", "--first-parent", "HEAD") or ""
-    kept = ledgers.Glance(forges.memory(found.root, os.environ), first)
-    known = recall(found.settings, found.root, kept)
-    if known.lost:
-        short = head is None or head.number < known.entry
-        sort = Break.TRUNCATED if short else Break.FORKED
-        yield render.Break(known.entry, 0, sort.value, known.lost)
 
 
 @command.command(

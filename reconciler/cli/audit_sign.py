@@ -18,6 +18,7 @@ from reconciler.render import audit as render
 from reconciler.repository.configuration import FILE
 
 _FEW = 20  # entries that are shown
+_UNSIGNED = "nothing is signed: see `reconciler audit verify`"
 
 
 @click.command(
@@ -77,4 +78,6 @@ def _whole(opened: Opened) -> None:
     flaws = opened.ledger.verify(opened.anchor())
     if wrong := [flaw for flaw in flaws if flaw.sort is not Break.UNSIGNED]:
         what = f"{opened.ledger.where}: {wrong[0].what}"
-        raise LedgerError(f"{what}; nothing is signed: see `reconciler audit verify`")
+        raise LedgerError(f"{what}; {_UNSIGNED}")
+    if gone := opened.gone():
+        raise LedgerError(f"{opened.ledger.where}: {gone.what}; {_UNSIGNED}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,14 +12,17 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import forges, options
+from reconciler.cli.ledgers import Glance
 from reconciler.cli.session import proved
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.ledger import open_anchor, open_store
 from reconciler.ledger.anchor import FileAnchor
 from reconciler.ledger.base import Anchor
+from reconciler.ledger.chain import Flaw
 from reconciler.ledger.folder import FolderStore
 from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.memory import gone
 from reconciler.ledger.signing import Keys
 from reconciler.model.ledger_settings import LedgerSettings
 from reconciler.model.public_key import PublicKey, public_key
@@ -48,6 +52,15 @@ class Opened:
         if found is None:
             raise InputError(f"there is no anchor {file}; `reconciler audit anchor` writes one")
         return found
+
+    def gone(self) -> Flaw | None:
+        """As in `memory`; of a copy this machine knows nothing. Leaves nothing behind for a run to
+        go by."""
+        if self.settings is None:
+            return None
+        first = git_at(self.root).says("rev-list", "--max-parents=0", "--first-parent", "HEAD")
+        kept = Glance(forges.memory(self.root, os.environ), first or "")
+        return gone(self.settings, self.root, kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from reconciler.ledger import open_anchor, open_store
 from reconciler.ledger.base import Anchor, LedgerError, Unbelieved
+from reconciler.ledger.chain import Break, Flaw
 from reconciler.ledger.digest import Digest, digest, restored
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.signing import Keys
@@ -74,6 +75,22 @@ def note(head: Anchor, ledger: Ledger, cache: Cache) -> None:
     """That this machine has read or written the entry: where no anchor is kept, or none was moved
     so far, a ledger without it has lost its end."""
     cache.write(f"ledger:{ledger.where}", {_HEAD: _said(head)})
+
+
+def gone(settings: LedgerSettings, root: Path, cache: Cache) -> Flaw | None:
+    """What this machine has read or written and is not there now. Unlike a run it looks at what no
+    key vouches for too; but only what one does may say that entries were lost. Raises LedgerError
+    at another flaw."""
+    signed = Ledger(open_store(settings, root), Keys(settings.signed_by))
+    watch = _Watch(_seen(signed, cache))
+    if watch.seen is None:
+        return None
+    found = digest(watch.over(Ledger(open_store(settings, root)).entries()))
+    if settings.signed_by:
+        found.told_lost = digest(signed.vouched()).told_lost
+    entry, why = _lost(_anchor(settings, root), watch, found)
+    sort = Break.TRUNCATED if entry > found.number else Break.FORKED
+    return Flaw(entry, 0, why, sort) if why else None
 
 
 def _said(head: Anchor) -> str:
