@@ -245,9 +245,13 @@ def _beside(loaded: Loaded, authorised: Authorised, about: str) -> frozenset[str
     """Whose grants tell of somebody beside their own: those of their groups and, of a group, those
     of all who are or were in it."""
     pages, name = [version.content for version in loaded.directory], about.casefold()
-    inside = {m for p in pages for g in p.groups if g.id.casefold() == name for m in g.members}
-    inside |= {one.id for p in pages for one in p.people if name in map(str.casefold, one.groups)}
-    return authorised.changes.tip.roster.groups_of(about) | inside
+    found = authorised.changes.tip.roster.groups_of(about)
+    groups = [g for page in pages for g in page.groups if g.id.casefold() == name]
+    if not about or not groups:
+        return found
+    inside = {member for group in groups for member in group.members}
+    inside |= {p.id for page in pages for p in page.people if name in map(str.casefold, p.groups)}
+    return found | inside
 
 
 def _same_line(loaded: Loaded, authorised: Authorised, applied: str) -> None:
