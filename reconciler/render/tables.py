@@ -62,7 +62,7 @@ def _aligned(rows: Sequence[Row], headers: Row, widths: Sequence[int]) -> Render
 def _line(row: Row, widths: Sequence[int]) -> str:
     *cells, last = row
     padded = (c + " " * (w - _length(c)) for c, w in zip(cells, widths, strict=False))
-    return (" " * _GAP).join((*padded, last))
+    return (" " * _GAP).join((*padded, last)).rstrip()
 
 
 def _table(rows: Sequence[Row], headers: Row) -> Table:

@@ -55,6 +55,12 @@ def test_where_nobody_watches_a_row_is_one_line_however_long() -> None:
     assert "x" * 5000 in row
 
 
+def test_an_empty_last_cell_leaves_no_blanks_behind() -> None:
+    out = io.StringIO()
+    Console(file=out, width=80).print(listed([("alice", "read", ""), SHORT[:3]], Console(width=80)))
+    assert out.getvalue().splitlines()[0] == "alice  read"
+
+
 def test_markup_is_not_counted_as_width() -> None:
     cell = "[red]" * 50 + "late" + "[/]" * 50
     assert shown((cell, "read"), width=30, headers=("state", "what"))[1].split() == ["late", "read"]
