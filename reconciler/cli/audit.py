@@ -131,10 +131,12 @@ def query(
         raise InputError(
             f"--{empty[0]} is empty, which asks for nothing; leave it out to ask for all"
         )
-    ledger = source.opened().ledger
+    opened = source.opened()
     said = {name: value for name, value in asked.items() if value is not None}
     question = Question(**said, kinds=tuple(map(EventKind, kinds)))
-    with ledgers.index(ledger, source.root) as index:
+    with ledgers.index(opened.ledger, source.root) as index:
+        if gone := opened.unseen(index):
+            click.echo(f"note: the ledger lost entries: {gone}; see `audit verify`", err=True)
         found = entries(index, question)
         if style == "text":
             render.entries(found, options.console(plain=no_color))

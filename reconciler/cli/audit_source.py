@@ -21,8 +21,9 @@ from reconciler.ledger.anchor import FileAnchor
 from reconciler.ledger.base import Anchor
 from reconciler.ledger.chain import Flaw
 from reconciler.ledger.folder import FolderStore
+from reconciler.ledger.index import Index
 from reconciler.ledger.ledger import Ledger
-from reconciler.ledger.memory import gone
+from reconciler.ledger.memory import gone, unseen
 from reconciler.ledger.signing import Keys
 from reconciler.model.ledger_settings import LedgerSettings
 from reconciler.model.public_key import PublicKey, public_key
@@ -54,13 +55,16 @@ class Opened:
         return found
 
     def gone(self) -> Flaw | None:
-        """As in `memory`; of a copy this machine knows nothing. Leaves nothing behind for a run to
-        go by."""
-        if self.settings is None:
-            return None
+        """As in `memory`; of a copy this machine knows nothing."""
+        return gone(self.settings, self.root, self._known()) if self.settings else None
+
+    def unseen(self, index: Index) -> str:
+        """As in `memory`."""
+        return unseen(index, self.ledger, self._known()) if self.settings else ""
+
+    def _known(self) -> Glance:
         first = git_at(self.root).says("rev-list", "--max-parents=0", "--first-parent", "HEAD")
-        kept = Glance(forges.memory(self.root, os.environ), first or "")
-        return gone(self.settings, self.root, kept)
+        return Glance(forges.memory(self.root, os.environ), first or "")
 
 
 @dataclass(frozen=True, slots=True)

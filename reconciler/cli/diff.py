@@ -201,7 +201,7 @@ def _done(
         with ledgers.index(ledger, repo) as index:
             found = done_between(index, a, b, about, former)
             both = _kept(index, a, b, about, former) if asked.kept else ()
-            untold = ledgers.untold(index, a, b)
+            untold = tuple(ledgers.untold(index, ledger, loaded, repo, (a, b)))
     except LedgerError as e:
         return None, str(e), ()
     turned = (

@@ -18,8 +18,8 @@ from reconciler.ledger import open_anchor, open_store
 from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.index import Index, file_in
 from reconciler.ledger.ledger import Ledger
-from reconciler.ledger.memory import Recall, note, recall
-from reconciler.ledger.query import lost
+from reconciler.ledger.memory import Recall, note, recall, unseen
+from reconciler.ledger.query import entry, lost
 from reconciler.ledger.query_held import Former, Holding
 from reconciler.ledger.signing import KEY, Keys
 from reconciler.model import Event
@@ -90,19 +90,19 @@ def former(loaded: Loaded) -> Former:
     return {one: s.system.name for s in systems for one in s.was}
 
 
-def untold(index: Index, a: datetime, b: datetime) -> tuple[str, ...]:
+def untold(
+    index: Index, ledger: Ledger, loaded: Loaded, root: Path, window: tuple[datetime, datetime]
+) -> Iterator[str]:
     """What the ledger cannot know of the time between these, as sentences."""
-    first = next(index.entries([1]), None)
-    began = (
-        f"the ledger begins at {moment(first.event.at)}: what was there before is told as of then"
-        if first and first.event.at > a
-        else ""
-    )
-    gaps = tuple(
-        f"the ledger lost what was done from {moment(start)} until {moment(end)}"
-        for start, end in lost(index, a, b)
-    )
-    return (began, *gaps) if began else gaps
+    start, end = window
+    if gone := unseen(index, ledger, _known(loaded, root)):
+        yield f"the ledger lost entries: {gone}; what they said is not told here"
+    first = entry(index, 1)
+    if first and first.event.at > start:
+        began = moment(first.event.at)
+        yield f"the ledger begins at {began}: what was there before is told as of then"
+    for left, said in lost(index, start, end):
+        yield f"the ledger lost what was done from {moment(left)} until {moment(said)}"
 
 
 def run_id(now: datetime) -> str:

@@ -10,11 +10,11 @@ import click
 from rich.console import Console
 
 from reconciler.cli import clock, ledgers, options, people
-from reconciler.cli.session import FAILED, Session, proved
+from reconciler.cli.session import FAILED, LEDGER, Session, proved
 from reconciler.errors import InputError
 from reconciler.ledger.base import LedgerError
 from reconciler.ledger.query_held import held_at
-from reconciler.model import Assignment, Claim, Mode, Plan
+from reconciler.model import Assignment, Claim, Mode, Plan, Unknown
 from reconciler.planning.basis import Named, named
 from reconciler.planning.between import Recorded, spells
 from reconciler.planning.status import (
@@ -30,7 +30,7 @@ from reconciler.proof.authorise import Authorised
 from reconciler.proof.basis import unproved
 from reconciler.render import as_text
 from reconciler.render import status as render
-from reconciler.render.words import moment, printable
+from reconciler.render.words import moment
 from reconciler.repository import Loaded
 
 
@@ -134,37 +134,43 @@ def _past(
     with options.progress(plain=plain) as progress:
         loaded, found = proved(repo, now, progress, horizon=at, about=asked.subject)
     systems = people.systems(only, loaded)
-    held, note = _recorded(loaded, repo, at)
+    held, notes, error = _recorded(loaded, repo, at)
     lines = declared_then(spells(found.claims), at) if held is None else held_then(held, at)
     chosen = tuple(
         line
         for line in sorted(lines, key=lambda line: (line.subject, line.assignment))
         if asked(line) and (not systems or line.assignment.entitlement.system in systems)
     )
-    plan = Plan(at, unknown=found.unknown, notices=(*found.notices, note))
+    unread = (Unknown(LEDGER, "what was done until then", error),) if error else ()
+    plan = Plan(at, unknown=(*found.unknown, *unread), notices=(*found.notices, *notes))
     _known(asked, lines, repo, loaded, found)
     _print(chosen, plan, style, render.late if asked.late else render.past, plain=plain)
-    return FAILED if found.unknown else 0
+    return FAILED if plan.unknown else 0
 
 
-def _recorded(loaded: Loaded, repo: Path, at: datetime) -> tuple[tuple[Recorded, ...] | None, str]:
-    """None where the ledger says nothing of that time; and what must be known of the answer."""
+def _recorded(
+    loaded: Loaded, repo: Path, at: datetime
+) -> tuple[tuple[Recorded, ...] | None, tuple[str, ...], str]:
+    """None where the ledger says nothing of that time; what must be known of the answer; and why
+    the ledger could not be read."""
     declared = "this is what git declared and its proof approved, not what the systems really held"
     try:
         ledger = ledgers.opened(loaded, repo)
         first = next(iter(ledger.entries()), None) if ledger is not None else None
         if ledger is None or first is None:
-            return None, f"no ledger is kept: {declared}"
+            what = "no ledger is kept" if ledger is None else "the ledger is empty"
+            return None, (f"{what}: {declared}",), ""
         if first.event.at > at:
-            return None, f"the ledger begins at {moment(first.event.at)}, after that: {declared}"
+            began = moment(first.event.at)
+            return None, (f"the ledger begins at {began}, after that: {declared}",), ""
         with ledgers.index(ledger, repo) as index:
             held = held_at(index, at, former=ledgers.former(loaded))
             found = tuple(ledgers.recorded(one) for one in held)
-            untold = ledgers.untold(index, at, at)
+            untold = ledgers.untold(index, ledger, loaded, repo, (at, at))
+            told = ("by the ledger: what the reconciler did, and not what others gave", *untold)
     except LedgerError as e:
-        return None, f"the ledger tells nothing ({printable(str(e))}): {declared}"
-    told = "by the ledger: what the reconciler did, and not what others gave"
-    return found, "; ".join((told, *untold))
+        return None, (f"the ledger tells nothing: {declared}",), str(e)
+    return found, told, ""
 
 
 def _print(

@@ -56,7 +56,7 @@ class Digest:
             self.began, self.first = event.at, ""
         self.number, self.hash = entry.number, entry.hash
         if event.kind is EventKind.LEDGER_LOST:
-            self.told_lost = max(self.told_lost, dict(event.counts).get(LOST, 0))
+            self.told_lost = max(self.told_lost, last_lost(event))
         if event.kind is EventKind.RUN_STARTED:
             self.applied = event.commit
             self.first = self.first or event.commit
@@ -107,6 +107,11 @@ def restored(text: str) -> Digest | None:
         return Digest(*head, known, over, set(map(str, told)))
     except (ValueError, TypeError, LedgerError):
         return None
+
+
+def last_lost(event: Event) -> int:
+    """The last entry of those that it says are gone."""
+    return dict(event.counts).get(LOST, 0)
 
 
 def _time(at: datetime | None) -> str:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.ledger import open_anchor, open_store
+from reconciler.ledger import open_anchor, open_store, query
 from reconciler.ledger.base import Anchor, LedgerError, Unbelieved
 from reconciler.ledger.chain import Break, Flaw
-from reconciler.ledger.digest import Digest, digest, restored
+from reconciler.ledger.digest import Digest, digest, last_lost, restored
+from reconciler.ledger.index import Index
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.signing import Keys
-from reconciler.model import Entry
+from reconciler.model import Entry, EventKind
 from reconciler.model.ledger_settings import LedgerSettings
 
 _KEY, _HEAD = "digest", "head"
@@ -75,6 +76,18 @@ def note(head: Anchor, ledger: Ledger, cache: Cache) -> None:
     """That this machine has read or written the entry: where no anchor is kept, or none was moved
     so far, a ledger without it has lost its end."""
     cache.write(f"ledger:{ledger.where}", {_HEAD: _said(head)})
+
+
+def unseen(index: Index, ledger: Ledger, cache: Cache) -> str:
+    """Why an answer lacks what this machine has read or written once, "" where it lacks nothing."""
+    watch = _Watch(_seen(ledger, cache))
+    if watch.seen is None:
+        return ""
+    here = query.entry(index, watch.seen.number)
+    watch.other = here is not None and here.hash != watch.seen.hash
+    losses = query.entries(index, query.Question(kinds=(EventKind.LEDGER_LOST,)))
+    told = max((last_lost(one.event) for one in losses), default=0)
+    return _lost(None, watch, Digest(number=query.last(index), told_lost=told))[1]
 
 
 def gone(settings: LedgerSettings, root: Path, cache: Cache) -> Flaw | None:

@@ -38,6 +38,18 @@ def entries(index: Index, question: Question) -> Iterator[Entry]:
     yield from index.entries(numbers(index, question))
 
 
+def entry(index: Index, number: int) -> Entry | None:
+    """None where the ledger has none of this number."""
+    found = index.ask("SELECT number FROM entries WHERE number = ?", (number,))
+    return next(index.entries(number for (number,) in found), None)
+
+
+def last(index: Index) -> int:
+    """The number of the newest, 0 for none."""
+    [(number,)] = index.ask("SELECT max(number) FROM entries")
+    return int(number or 0)
+
+
 def numbers(index: Index, question: Question) -> list[int]:
     """Of the entries that the question is about."""
     where, values = conditions(index, question)
@@ -49,7 +61,7 @@ def lost(index: Index, start: datetime, end: datetime) -> Iterator[tuple[datetim
     """Of what time between these entries are gone: from the last one that was left until it was
     said so."""
     for told in entries(index, Question(kinds=(EventKind.LEDGER_LOST,))):
-        left = next(index.entries([told.number - 1]), None) if told.number > 1 else None
+        left = entry(index, told.number - 1)
         if left and left.event.at <= end and start < told.event.at:
             yield left.event.at, told.event.at
 
