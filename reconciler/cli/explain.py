@@ -57,7 +57,8 @@ def command(
     person: str, entitlements: tuple[str, ...], repo: Path, style: str, no_color: bool
 ) -> int:
     """Tell why PERSON (or a group or service) has, had, or has not access: the grant, the pull
-    request, the approvals and the rule, what the system shows, and what comes next.
+    request, the approvals and the rule, what the system shows, and what comes next. Of a group, who
+    is in it, and what each member has of what it was granted.
 
     ENTITLEMENT is an item as `request --access` takes it, or a glob over what this command prints,
     like 'gcp: * on projects/payments-*'. Without one, all that is known of PERSON is told.
