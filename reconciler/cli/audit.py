@@ -103,16 +103,22 @@ def verify(source: Source, anchor: Path | None, style: str, no_color: bool) -> i
     epilog="Example: reconciler audit query --resource 'projects/payments-*' --kind done",
 )
 @where
-@click.option("--person", metavar="ID", help="A subject's id, or a principal's.")
-@click.option("--system", metavar="GLOB", help="The system's name.")
-@click.option("--resource", metavar="GLOB", help="What it is on.")
-@click.option("--role", metavar="GLOB", help="What may be done there.")
-@click.option("--grant", metavar="GLOB", help="The file of the grant, or of the rule.")
+@click.option(
+    "--person", type=options.Some(), metavar="ID", help="A subject's id, or a principal's."
+)
+@click.option("--system", type=options.Some(), metavar="GLOB", help="The system's name.")
+@click.option("--resource", type=options.Some(), metavar="GLOB", help="What it is on.")
+@click.option("--role", type=options.Some(), metavar="GLOB", help="What may be done there.")
+@click.option(
+    "--grant", type=options.Some(), metavar="GLOB", help="The file of the grant, or of the rule."
+)
 @_window
-@click.option("--cause", metavar="WORD", help="As plans tell it: expired, left...")
+@click.option(
+    "--cause", type=options.Some(), metavar="WORD", help="As plans tell it: expired, left..."
+)
 @click.option("--kind", "kinds", multiple=True, type=click.Choice([k.value for k in EventKind]),
               metavar="KIND", help="A kind of event; may be repeated.")  # fmt: skip
-@click.option("--run", metavar="ID", help="What one run wrote.")
+@click.option("--run", type=options.Some(), metavar="ID", help="What one run wrote.")
 @options.output("text", "json", "csv", "jsonl")
 @options.colour
 def query(
@@ -127,10 +133,6 @@ def query(
     Kinds: run-started, run-ended, decided, intended, done, found, already-held, came-back,
     held-back, unknown, unapproved, break-glass, reviewed, notified, ledger-lost, signed.
     """
-    if empty := [name for name, value in asked.items() if value == ""]:
-        raise InputError(
-            f"--{empty[0]} is empty, which asks for nothing; leave it out to ask for all"
-        )
     opened = source.opened()
     said = {name: value for name, value in asked.items() if value is not None}
     question = Question(**said, kinds=tuple(map(EventKind, kinds)))

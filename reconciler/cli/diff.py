@@ -38,9 +38,18 @@ from reconciler.repository.words import printable
 @click.option("--from", "earlier", metavar="A", required=True, help="A time, or a commit.")
 @click.option("--to", "later", metavar="B", help="A time, or a commit; now if left out.")
 @options.systems
-@click.option("--subject", metavar="ID", help="Only this person, group or service.")
-@click.option("--resource", metavar="GLOB", help="Only what lies there: projects/payments-*.")
-@click.option("--grant", metavar="PATH", help="Only what this file, or folder, says.")
+@click.option(
+    "--subject", type=options.Some(), metavar="ID", help="Only this person, group or service."
+)
+@click.option(
+    "--resource",
+    type=options.Some(),
+    metavar="GLOB",
+    help="Only what lies there: projects/payments-*.",
+)
+@click.option(
+    "--grant", type=options.Some(), metavar="PATH", help="Only what this file, or folder, says."
+)
 @click.option("--kept", is_flag=True, help="Also what was held at both moments.")
 @options.output("text", "json")
 @options.colour

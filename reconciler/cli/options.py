@@ -45,6 +45,17 @@ def output(*formats: str) -> Callable[[Command], Command]:
     )
 
 
+class Some(click.ParamType[str]):
+    """A text that is not empty: a script whose variable is not set must not ask for everything."""
+
+    name = "TEXT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value:
+            self.fail("it is empty; leave the option out to ask for all", param, ctx)
+        return str(value)
+
+
 class Moment(click.ParamType[datetime]):
     """A time with a UTC offset."""
 

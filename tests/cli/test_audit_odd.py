@@ -66,7 +66,7 @@ def test_however_the_repository_is_reached_its_ledger_is_the_same(
 def test_an_empty_option_does_not_ask_for_everything(desk: Desk, option: str) -> None:
     """As a script has it whose variable is not set."""
     done = desk.run("query", option, "")
-    assert (done.code, done.out, f"{option} is empty" in done.err) == (2, "", True)
+    assert (done.code, done.out, f"'{option}': it is empty" in done.err) == (2, "", True)
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])

@@ -26,6 +26,9 @@ def test_an_odd_question_is_wrong_input_and_never_an_answer(given: Recorded) -> 
         (("diff", "--from", given.company.time(-1), "--to", ""), "there is no commit ''"),
         (("diff", "--from", early), "there is no commit"),
         (("diff", "--from", given.company.time(-1), "--to", late), "there is no commit"),
+        (("status", "--subject", ""), "'--subject': it is empty"),
+        (("status", "--grant", "", "--at", given.company.time(-1)), "'--grant': it is empty"),
+        (("diff", "--from", "HEAD", "--resource", ""), "'--resource': it is empty"),
         (("status", "--at", late), "is no time with an offset"),
         (("status", "--ending", "24h", "--at", "9999-12-31T23:59:59Z"), "end of the calendar"),
     ):
