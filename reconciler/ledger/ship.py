@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from threading import Thread
 from typing import Protocol
 
 from reconciler.errors import ReconcilerError
@@ -21,6 +22,7 @@ from reconciler.ledger.files import content
 from reconciler.model import Entry
 
 _AT_ONCE = 200  # entries in one delivery: some 300 kB
+_LONGEST = 300.0  # seconds: the next run, and whatever it takes away, waits for this one
 
 
 class ShipError(ReconcilerError):
@@ -37,8 +39,9 @@ class Target(Protocol):
         ...
 
 
-def ship(ledger: Source, target: Target, position: Path) -> int:
-    """How many were sent. Raises ShipError; what was taken before stays taken."""
+def ship(ledger: Source, target: Target, position: Path, longest: float = _LONGEST) -> int:
+    """How many were sent. Raises ShipError; what was taken before stays taken. No delivery takes
+    longer than so many seconds."""
     last = read(position)
     entries = ledger.entries(max(last.number - 1, 0) if last else 0)
     if last:
@@ -51,10 +54,29 @@ def ship(ledger: Source, target: Target, position: Path) -> int:
             )
     sent = 0
     while part := list(islice(entries, _AT_ONCE)):
-        target.deliver(part)
+        _deliver(target, part, longest)
         _write(position, Anchor(part[-1].number, part[-1].hash))
         sent += len(part)
     return sent
+
+
+def _deliver(target: Target, entries: Sequence[Entry], longest: float) -> None:
+    """Whatever the other side does: a byte a minute is within every timeout of a socket."""
+    failed: list[BaseException] = []
+
+    def deliver() -> None:
+        try:
+            target.deliver(entries)
+        except BaseException as e:  # told below, in the thread of who waits
+            failed.append(e)
+
+    thread = Thread(target=deliver, daemon=True)
+    thread.start()
+    thread.join(longest)
+    if thread.is_alive():
+        raise ShipError(f"not known to have arrived within {longest:.0f} s; it is sent again")
+    if failed:
+        raise failed[0]
 
 
 def read(position: Path) -> Anchor | None:

@@ -83,6 +83,32 @@ def test_only_a_collector_that_says_so_has_taken_anything(tmp_path: Path, answer
     assert not (tmp_path / "position").exists()
 
 
+def dripping(before: bytes) -> Answer:
+    """Never so slow that a socket gives up."""
+
+    def answer(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(before)
+        while not over.wait(0.05):
+            connection.sendall(b"x")
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 503 Busy\r\n\r\n"],
+    ids=["in its headers", "before it is asked again"],
+)
+def test_who_answers_without_end_is_not_waited_for(tmp_path: Path, before: bytes) -> None:
+    """The job that ships takes access away as well, and the next one waits for it."""
+    patient = Patience(tries=3, factor=0.01, timeout=5)
+    with answering(dripping(before)) as url:
+        target = Collector(url, TOKEN, "ci", patience=patient)
+        with pytest.raises(ShipError, match="within 1 s"):
+            ship(ledger(1), target, tmp_path / "position", longest=1)
+    assert not (tmp_path / "position").exists()
+
+
 @pytest.mark.parametrize(
     "url",
     [
