@@ -176,10 +176,11 @@ def anchor(file: Path, source: Source) -> int:
     """Write the number and the hash of the last entry to FILE, once the chain has proved whole.
     Held against it, a ledger that lost its end is seen. Keep it where whoever can write to the
     ledger cannot."""
-    ledger = source.opened().ledger
-    kept = FileAnchor(file)
-    if flaws := ledger.verify(kept.read()):
-        raise LedgerError(f"{ledger.where}: {flaws[0].what}; nothing is anchored")
+    opened = source.opened()
+    ledger, kept = opened.ledger, FileAnchor(file)
+    flaws = ledger.verify(kept.read())
+    if flaw := flaws[0] if flaws else opened.gone():
+        raise LedgerError(f"{ledger.where}: {flaw.what}; nothing is anchored")
     head = ledger.head()
     if head is None:
         raise LedgerError(f"{ledger.where} is empty; there is nothing to anchor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,14 @@ def test_a_person_does_not_vouch_for_an_end_that_hides_another(cut: Desk) -> Non
         done = cut.run(*words)
         assert (done.code, "this machine knows entry 9" in done.err) == (1, True)
     assert Ledger(FolderStore(cut.repo / "ledger"), Keys((OURS.public,))).unsigned(9)[0] == 1
+
+
+def test_an_older_end_is_not_anchored_either(cut: Desk, tmp_path: Path) -> None:
+    cut.batch(3).unlink()
+    assert Ledger(FolderStore(cut.repo / "ledger"), Keys((OURS.public,))).verify() == ()
+    done = cut.run("anchor", str(tmp_path / "anchor.json"))
+    assert (done.code, "this machine knows entry 9" in done.err) == (1, True)
+    assert not (tmp_path / "anchor.json").exists()
 
 
 def test_only_what_is_vouched_for_may_say_that_it_was_lost(cut: Desk) -> None:
