@@ -11,6 +11,7 @@ from rich.console import Console
 
 from reconciler.cli import clock, ledgers, options, people
 from reconciler.cli.session import FAILED, LEDGER, Session, proved
+from reconciler.engine.situation import Situation
 from reconciler.errors import InputError
 from reconciler.ledger.base import LedgerError
 from reconciler.ledger.query_held import held_at
@@ -25,6 +26,7 @@ from reconciler.planning.status import (
     held_then,
     status,
 )
+from reconciler.planning.unread import unread
 from reconciler.policy import globs
 from reconciler.proof.authorise import Authorised
 from reconciler.proof.basis import unproved
@@ -86,9 +88,7 @@ def command(
         session = Session.open(repo, only, at or now, progress)
         situation = session.remembering(session.look(progress))
         plan = session.plan(situation)
-    lines = status(
-        situation.says, plan, session.connections.can, _unproved(session, situation.pairs)
-    )
+    lines = _lines(session, situation, plan)
     if at is not None and at > now:
         modes = session.modes
         lines = foretold(lines, at, lambda system: modes[system] is Mode.ENFORCE)
@@ -119,6 +119,15 @@ def _known(
     anything = Filter(asked.subject, foreign=True)
     if not any(anything(line) for line in lines):
         people.resolved(asked.subject, people.known(loaded, found))
+
+
+def _lines(session: Session, situation: Situation, plan: Plan) -> tuple[Line, ...]:
+    says, pairs = situation.says, situation.pairs
+    lines = status(says, plan, session.connections.can, _unproved(session, pairs))
+    if not plan.unknown:
+        return lines
+    found = (*lines, *unread(session.authorised.claims, pairs, says, situation.now))
+    return tuple(sorted(found, key=lambda line: (line.subject, line.assignment, line.state)))
 
 
 def _unproved(session: Session, pairs: Iterable[tuple[Assignment, Claim]]) -> tuple[Named, ...]:

@@ -35,6 +35,7 @@ class State(StrEnum):
     HELD = "held"  # ours and undeclared; a guard keeps it
     BLOCKED = "held back"  # declared, and a guard keeps it from being given
     FOREIGN = "foreign"
+    UNREAD = "not known"  # declared, and its system could not be read
     DECLARED = "declared"  # at a moment of the past, of which nothing tells what was live
     HELD_THEN = "held then"  # at a moment of the past, by what the ledger says was done
 
@@ -194,7 +195,7 @@ class Filter:
 
     @staticmethod
     def _ends(line: Line, by: datetime) -> bool:
-        held = line.state in GIVEN or line.state is State.PENDING
+        held = line.state in GIVEN or line.state in (State.PENDING, State.UNREAD)
         return held and line.until is not None and line.until <= by
 
 

@@ -21,6 +21,7 @@ STATES = {
     State.CHANGING: "cyan",
     State.WAITING: "yellow",
     State.NOT_APPROVED: "red",
+    State.UNREAD: "yellow",
     State.LEFTOVER: "red",
     State.HELD: "yellow",
     State.BLOCKED: "yellow",

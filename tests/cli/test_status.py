@@ -86,6 +86,17 @@ def test_a_slip_is_told_with_what_to_write(hall: Hosted) -> None:
     assert rows(hall, "--subject", "erin@example.com") == []  # she is known, and has nothing
 
 
+def test_what_is_declared_where_nobody_can_look_is_not_known_and_not_missing(hall: Hosted) -> None:
+    unknown = (*WRITES[:2], "not known")
+    hall.breaks("bitbucket", "*permissions*")
+    assert unknown in rows(hall, code=1)
+    assert rows(hall, "--system", "bitbucket", "--ending", "24h", code=1) == [unknown]
+    said = hall.run("status", "--system", "bitbucket").out
+    hall.heals()
+    assert "not known" in said
+    assert "Nobody here holds anything" not in said
+
+
 def test_what_is_late_is_measured(hall: Hosted) -> None:
     assert rows(hall, "--late") == []
     assert "Nothing is late" in hall.run("status", "--late").out
