@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import click
@@ -94,7 +95,7 @@ def command(
         lines = foretold(lines, at, lambda system: modes[system] is Mode.ENFORCE)
     _known(asked, lines, repo, session.loaded, session.authorised)
     found = tuple(line for line in lines if asked(line))
-    _print(found, plan, style, render.late if late else render.text, plain=no_color)
+    _print(found, plan, style, _late(plan) if late else render.text, plain=no_color)
     return session.exit_code(plan)
 
 
@@ -162,7 +163,7 @@ def _past(
     unread = (Unknown(LEDGER, "what was done until then", error),) if error else ()
     plan = Plan(at, unknown=(*found.unknown, *unread), notices=(*found.notices, *notes))
     _known(asked, lines, repo, loaded, found)
-    _print(chosen, plan, style, render.late if asked.late else render.past, plain=plain)
+    _print(chosen, plan, style, _late(plan) if asked.late else render.past, plain=plain)
     return FAILED if plan.unknown else 0
 
 
@@ -191,11 +192,18 @@ def _recorded(
     return found, told, ""
 
 
+_Shown = Callable[[Sequence[Line], Console], None]
+
+
+def _late(plan: Plan) -> _Shown:
+    return partial(render.late, whole=not plan.unknown)
+
+
 def _print(
     lines: tuple[Line, ...],
     plan: Plan,
     style: str,
-    shown: Callable[[Sequence[Line], Console], None],
+    shown: _Shown,
     *,
     plain: bool,
 ) -> None:

@@ -63,11 +63,15 @@ def past(lines: Sequence[Line], console: Console) -> None:
     console.print(listed(rows, console, headers))
 
 
-def late(lines: Sequence[Line], console: Console) -> None:
-    """What should be gone and gives access all the same, the longest overdue first."""
+def late(lines: Sequence[Line], console: Console, *, whole: bool = True) -> None:
+    """What should be gone and gives access all the same, the longest overdue first. `whole` says
+    that everything could be read."""
     found = sorted(lines, key=lambda line: -line.late)
-    if not found:
+    if not found and whole:
         console.print("Nothing is late: what is over has ended.")
+        return
+    if not found:
+        console.print("Nothing that could be read is late; of the rest nobody knows.")
         return
     headers = ("who", "what", "where", "system", "late", "why", "grants")
     console.print(listed([_late(line) for line in found], console, headers))

@@ -92,7 +92,10 @@ def test_what_is_declared_where_nobody_can_look_is_not_known_and_not_missing(hal
     assert unknown in rows(hall, code=1)
     assert rows(hall, "--system", "bitbucket", "--ending", "24h", code=1) == [unknown]
     said = hall.run("status", "--system", "bitbucket").out
+    late = hall.run("status", "--late").out
     hall.heals()
+    assert "Nothing that could be read is late" in late
+    assert "what is over has ended" not in late
     assert "not known" in said
     assert "Nobody here holds anything" not in said
 
