@@ -13,9 +13,9 @@ from reconciler.model import Version
 from reconciler.repository.configuration import FILE, Configuration
 from reconciler.repository.documents import Reading
 from reconciler.repository.git import Git
-from reconciler.repository.history import NONE, Span
 from reconciler.repository.parse import Document
-from reconciler.repository.paths import GRANTS, Kind, kind_of
+from reconciler.repository.paths import MANY, Kind, kind_of
+from reconciler.repository.spans import NONE, Span
 from reconciler.repository.versions import Line
 
 
@@ -51,7 +51,6 @@ class Archive:
     numbers: dict[str, int] = field(default_factory=dict)  # by commit, made when first asked for
     seen: dict[int, Span] = field(default_factory=dict)  # what `traces` unpacked, by id
     first: dict[tuple[str, str], int] = field(default_factory=dict)  # see `stood_before`
-    live: dict[Kind, list[Span]] = field(default_factory=dict)  # see `standing`
 
     @property
     def git(self) -> Git:
@@ -80,26 +79,16 @@ class Archive:
     def traces(self, kinds: Collection[Kind]) -> tuple[Trace, ...]:
         """Every content there ever was, in the order in which they came in."""
         history = self.line.history
-        wanted = [(kind, span) for kind in kinds for span in self.standing().get(kind, ())]
+        wanted = [(kind, span) for kind in kinds for span in history.live.of(kind).values()]
         went: list[Span] = []
-        if any(kind not in GRANTS for kind in kinds):
+        if any(kind not in MANY for kind in kinds):
             went += history.ruled_before()
-        if any(kind in GRANTS for kind in kinds):
-            went += (span for span in history.went() if kind_of(span.path) in GRANTS)
+        if any(kind in MANY for kind in kinds):
+            went += (span for span in history.went() if kind_of(span.path) in MANY)
         wanted += [(k, s) for s in went if (k := kind_of(s.path)) is not None and k in kinds]
         self.seen.update((span.id, span) for _, span in wanted)
         wanted.sort(key=lambda one: (one[1].merged, one[1].id))
         return tuple(self._trace(kind, span) for kind, span in wanted)
-
-    def standing(self) -> Mapping[Kind, list[Span]]:
-        """What stands, valid or not, by its kind: there may be very many, and they are told apart
-        once."""
-        if not self.live:
-            for span in self.line.history.live.values():
-                kind = kind_of(span.path)
-                if kind is not None:
-                    self.live.setdefault(kind, []).append(span)
-        return self.live
 
     def versions(
         self, ids: Collection[int], whom: frozenset[str] | None = None
@@ -133,7 +122,7 @@ class Archive:
     def _spans(self, ids: set[int]) -> list[Span]:
         history = self.line.history
         found = {id: self.seen[id] for id in ids if id in self.seen}
-        for spans in (history.live.values(), history.ruled_before(), history.went()):
+        for spans in (history.live.spans(), history.ruled_before(), history.went()):
             if len(found) == len(ids):
                 break
             for span in spans:

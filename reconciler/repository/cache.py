@@ -24,11 +24,12 @@ import yaml
 import reconciler
 from reconciler import __version__
 from reconciler.repository.grammar import Grammar
+from reconciler.repository.parts import Aside, apart, packed, unpacked
 from reconciler.repository.paths import Kind
 
 Value = TypeVar("Value")
 
-_LAYOUT = 3
+_LAYOUT = 4
 _TABLES = """
 CREATE TABLE IF NOT EXISTS spaces (space TEXT PRIMARY KEY, used INTEGER);
 CREATE TABLE IF NOT EXISTS parts (space TEXT, part TEXT, sum INTEGER, data BLOB,
@@ -37,11 +38,10 @@ CREATE TABLE IF NOT EXISTS verdicts (id INTEGER PRIMARY KEY, space TEXT, key TEX
                                      row TEXT, UNIQUE (space, key));
 """
 _SPACES_KEPT = 16  # grammars times kinds of files; the least recently used go
+_PAGE = 16_384  # bytes: parts are large, and read whole
 _PARTS_KEPT = 40  # of one space; then they are written as one again
-_PART = 10_000  # rows in one part
 _HISTORY = "history"
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
-_NUL = "\0"  # in no row: the strict loader refuses it
 
 Parts = dict[str, bytes]
 
@@ -95,6 +95,7 @@ class Cache:
                     return
                 db = sqlite3.connect(self._file, timeout=2, isolation_level=None)
                 db.execute("PRAGMA synchronous=OFF")
+                db.execute(f"PRAGMA page_size={_PAGE}")  # of a new file
                 if db.execute("PRAGMA user_version").fetchone()[0] not in (0, _LAYOUT):
                     raise sqlite3.DatabaseError("another layout")
                 db.executescript(_TABLES + f"PRAGMA user_version={_LAYOUT};")
@@ -128,27 +129,45 @@ class Cache:
         """blob -> row, of everything remembered in the space."""
         found: dict[str, str] = {}
         for data in self._parts(space).values():
-            with suppress(UnicodeDecodeError):
-                fields = data.decode().split(_NUL)
-                half = len(fields) // 2
-                found.update(zip(fields[:half], fields[half:], strict=False))
+            with suppress(ValueError):  # then it is forgotten
+                found.update(unpacked(data))
         return found
+
+    def apart(
+        self, space: str, start: str, texts: Collection[str], aside: Aside
+    ) -> tuple[set[str], dict[str, str]]:
+        """What `rows` has, in two: the blobs of rows that are `aside`, and the other rows. For
+        `start` and `texts` see `parts.apart`."""
+        every: set[str] = set()
+        found: dict[str, str] = {}
+        for data in self._parts(space).values():
+            with suppress(ValueError):
+                names, rows = apart(data, start, texts, aside)
+                every.update(names)
+                found |= rows
+        return every.difference(found), found
 
     def remember(
         self, space: str, new: Mapping[str, str], known: Mapping[str, str], wanted: Collection[str]
     ) -> None:
         """Add rows to those `known` before; forget what is not wanted once it is the most."""
+        stale = len(known) + len(new) > 2 * len(wanted) + 10_000
+        if new and stale:
+            every = {**known, **new}
+            kept = {blob: every[blob] for blob in wanted if blob in every}
+            self._write(space, _numbered(kept), replace=True)
+        else:
+            self.add(space, new)
+
+    def add(self, space: str, new: Mapping[str, str]) -> None:
+        """Beside what is remembered there."""
         if not new:
             return
         parts = self._parts(space)
-        stale = len(known) + len(new) > 2 * len(wanted) + 10_000
-        afresh = stale or len(parts) >= _PARTS_KEPT
-        if afresh:
-            every = {**known, **new}
-            kept = {blob: every[blob] for blob in wanted if blob in every} if stale else every
-            self._write(space, _packed(kept, 0), replace=True)
+        if len(parts) >= _PARTS_KEPT:
+            self._write(space, _numbered({**self.rows(space), **new}), replace=True)
         else:
-            self._write(space, _packed(new, 1 + max(map(int, parts), default=0)))
+            self._write(space, _numbered(new, 1 + max(map(int, parts), default=0)))
 
     def history(self) -> Parts:
         """The parts of the one history that is remembered, as far as they are whole."""
@@ -220,13 +239,8 @@ def code() -> str:
     return total.hexdigest()
 
 
-def _packed(rows: Mapping[str, str], first: int) -> Parts:
-    listed = list(rows.items())
-    slices = [listed[i : i + _PART] for i in range(0, len(listed), _PART)]
-    return {
-        str(first + number): _NUL.join([*(b for b, _ in part), *(r for _, r in part)]).encode()
-        for number, part in enumerate(slices)
-    }
+def _numbered(rows: Mapping[str, str], first: int = 0) -> Parts:
+    return {str(number): part for number, part in enumerate(packed(rows), first)}
 
 
 def _forget_old(db: sqlite3.Connection) -> None:

@@ -10,10 +10,11 @@ from reconciler.model import Position
 from reconciler.repository.configuration import FILE, Configuration
 from reconciler.repository.contents import Source, Wanted
 from reconciler.repository.grammar import Grammar
-from reconciler.repository.history import History, Span
+from reconciler.repository.history import History
 from reconciler.repository.owners import unsaid
 from reconciler.repository.parse import parse_configuration
 from reconciler.repository.paths import Kind
+from reconciler.repository.spans import Span
 
 
 def configured(

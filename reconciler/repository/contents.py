@@ -13,15 +13,12 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
-from multiprocessing import get_context
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.errors import InputError
 from reconciler.repository.cache import Cache, space
@@ -31,6 +28,9 @@ from reconciler.repository.grammar import Grammar
 from reconciler.repository.parse import parse
 from reconciler.repository.paths import Kind
 from reconciler.repository.rows import encode, letters
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 Rows = dict[Kind, dict[str, str]]  # by kind of file, then by blob
 Progress = Callable[[int, int], None]  # files done, files in all
@@ -122,24 +122,33 @@ def rows(
     grammar: Grammar,
     cache: Cache,
     progress: Progress | None = None,
+    known: Rows | None = None,
 ) -> Rows:
-    """A row for every content that is wanted. What is new is remembered."""
+    """A row for every content that is wanted. What is new is remembered. `known` are all the rows
+    that the cache has to offer of some kinds, read before."""
     by_kind: dict[Kind, dict[str, Wanted]] = {}
     for kind, group in groupby(wanted, key=attrgetter("kind")):
         by_kind.setdefault(kind, {}).update({one.blob: one for one in group})
-    known = {kind: cache.rows(space(kind, grammar)) for kind in by_kind}
+    before = known or {}
+    found = {
+        kind: before[kind] if kind in before else cache.rows(space(kind, grammar))
+        for kind in by_kind
+    }
     missing: list[Wanted] = []
     for kind, contents in by_kind.items():
-        texts, fitting = known[kind], letters(kind)
+        texts, fitting = found[kind], letters(kind)
         missing += [one for b, one in contents.items() if not texts.get(b, "").startswith(fitting)]
     if not missing:
-        return known
+        return found
     fresh = _parsed(source, missing, grammar, progress)
     for kind, contents in by_kind.items():
         new = fresh.get(kind, {})
-        cache.remember(space(kind, grammar), new, known[kind], contents)
-        known[kind].update(new)
-    return known
+        if kind in before:
+            cache.add(space(kind, grammar), new)
+        else:
+            cache.remember(space(kind, grammar), new, found[kind], contents)
+        found[kind].update(new)
+    return found
 
 
 def parsed_again(source: Source, one: Wanted, grammar: Grammar) -> str:
@@ -152,6 +161,8 @@ def _parsed(
 ) -> Rows:
     slices = [wanted[i : i + _SLICE] for i in range(0, len(wanted), _SLICE)]
     if len(wanted) >= MANY and _may_fork():
+        from concurrent.futures.process import BrokenProcessPool  # seldom, and slow to import
+
         for kind in {one.kind for one in wanted}:
             grammar.file(kind)  # compiled once, before the processes part
         with suppress(BrokenProcessPool), _pool(source, grammar, slices) as pool:
@@ -193,6 +204,9 @@ _work: _Work | None = None  # set in a forked process only
 def _pool(
     source: Source, grammar: Grammar, slices: Sequence[Sequence[Wanted]]
 ) -> ProcessPoolExecutor:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     work = _Work(source, grammar, slices)
     return ProcessPoolExecutor(2, get_context("fork"), _begin, (work,))
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from reconciler.errors import Problem
 from reconciler.model import Bundle, Grant, Item
 from reconciler.repository import characters
-from reconciler.repository.cache import Cache
+from reconciler.repository.cache import Cache, space
 from reconciler.repository.configuration import FILE, Configuration
-from reconciler.repository.contents import Progress, Source, Wanted, parsed_again, rows
+from reconciler.repository.contents import Progress, Rows, Source, Wanted, parsed_again, rows
 from reconciler.repository.grammar import Grammar
-from reconciler.repository.history import NONE, History, Span
+from reconciler.repository.history import History
 from reconciler.repository.parse import Document, parse, parse_configuration, read
 from reconciler.repository.paths import GRANTS, Kind, kind_of
-from reconciler.repository.rows import Entitlements, Stale, for_others
+from reconciler.repository.rows import Entitlements, Stale, for_others, letters
 from reconciler.repository.rows import document as document_of
 from reconciler.repository.rows import problems as problems_of
+from reconciler.repository.spans import NONE, Span
 from reconciler.repository.tree import Tree
+
+Near = tuple[Set[str], dict[str, str]]
 
 
 @dataclass
@@ -35,6 +39,20 @@ class Reading:
     refused: dict[int, tuple[Problem, ...]] = field(default_factory=dict)  # by span id
     entitlements: Entitlements = field(default_factory=dict)
     before: list[tuple[int, Grammar]] | None = None  # until which commit, the grammar till then
+    near: dict[tuple[Kind, frozenset[str]], Near] = field(default_factory=dict)
+
+    def others(self, kind: Kind, whom: frozenset[str]) -> Set[str]:
+        """The contents that the cache knows as valid grants of this kind for none of these ids."""
+        return self._near(kind, whom)[0]
+
+    def _near(self, kind: Kind, whom: frozenset[str]) -> Near:
+        """Those, and the rows of all others that the cache knows."""
+        found = self.near.get((kind, whom))
+        if found is None:
+            aside = partial(for_others, whom=whom)
+            known = self.cache.apart(space(kind, self.grammar), letters(kind)[0], whom, aside)
+            found = self.near[kind, whom] = known
+        return found
 
     def documents(
         self, spans: Iterable[Span], whom: frozenset[str] | None = None
@@ -46,15 +64,15 @@ class Reading:
             kind = kind_of(span.path) if span.blob else None
             if kind is not None and kind is not Kind.CONFIGURATION:
                 by_kind.setdefault(kind, []).append(span)
-        wanted = (Wanted(k, s.path, s.blob) for k, listed in by_kind.items() for s in listed)
-        known = rows(self.source, wanted, self.grammar, self.cache, self.progress)
         found: dict[int, Document | None] = {}
-        for kind, listed in by_kind.items():
-            texts = known[kind]
-            for span in listed:
+        near = self._aside(by_kind, whom, found) if whom is not None else {}
+        wanted = (Wanted(k, s.path, s.blob) for k, listed in by_kind.items() for s in listed)
+        known = rows(self.source, wanted, self.grammar, self.cache, self.progress, near)
+        for kind, texts in known.items():
+            for span in by_kind[kind]:
                 try:
-                    if whom is not None and kind in GRANTS and for_others(texts[span.blob], whom):
-                        found[span.id] = None
+                    if whom is not None and kind in near and for_others(texts[span.blob], whom):
+                        found[span.id] = None  # the cache did not have it
                         continue
                     document = document_of(span.path, texts[span.blob], self.entitlements)
                 except Stale:
@@ -66,8 +84,24 @@ class Reading:
                     found[span.id] = document
         return found
 
+    def _aside(
+        self,
+        by_kind: dict[Kind, list[Span]],
+        whom: frozenset[str],
+        found: dict[int, Document | None],
+    ) -> Rows:
+        """Takes out of `by_kind` what is for others, and puts it into `found`; what the cache has
+        of the rest."""
+        near: Rows = {}
+        for kind in by_kind.keys() & GRANTS:
+            others, near[kind] = self._near(kind, whom)
+            found |= {span.id: None for span in by_kind[kind] if span.blob in others}
+            by_kind[kind] = [span for span in by_kind[kind] if span.blob not in others]
+        return near
+
     def problems(self, spans: Iterable[Span]) -> Iterator[Problem]:
-        """What is wrong with each of these, which `documents` has read before."""
+        """What is wrong with each of these, which `documents` has read before. Where nothing is,
+        they are not gone through."""
         if self.refused:
             for span in spans:
                 yield from self.refused.get(span.id, ())

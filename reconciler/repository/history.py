@@ -6,46 +6,13 @@ but for the commits it is fed.
 
 from __future__ import annotations
 
-import os
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from reconciler.repository.configuration import FILE
 from reconciler.repository.git_answers import REGULAR, Commit, Step
-from reconciler.repository.paths import GRANTS, NAMED, Kind, kind_of, trouble
-
-NONE = -1
-
-_NUL = "\0"  # the one character that no path has
-_NUMBERS = 4  # of one span
-_TEXTS = 3  # of one span
-
-
-class Span(NamedTuple):
-    """One content of one file, from the commit `merged` to the commit `gone` (numbers on the main
-    line; NONE while it stands).
-
-    `blob` is "" for what can hold no document: a symlink, a submodule, a path that is refused.
-    `previous` is the content that this one replaced, so that it can stand on if this is invalid.
-    `came` is the path at which the content came in, "" where it never moved.
-    """
-
-    path: str
-    blob: str
-    came: str
-    id: int
-    merged: int
-    gone: int = NONE
-    previous: int = NONE
-
-    @property
-    def origin(self) -> str:
-        return self.came or self.path
-
-    def moved(self, path: str) -> Span:
-        return self._replace(path=path, came="" if path == self.origin else self.origin)
+from reconciler.repository.paths import MANY, NAMED, Kind, kind_of, trouble
+from reconciler.repository.spans import NONE, Live, Span, unflat
 
 
 @dataclass(slots=True)
@@ -54,10 +21,10 @@ class History:
 
     commits: list[str] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
-    live: dict[str, Span] = field(default_factory=dict)
+    live: Live = field(default_factory=Live)
     ended: list[Span] = field(default_factory=list)  # in the order in which they went
     parts: list[bytes] = field(default_factory=list)  # what ended before those, in `flat` parts
-    ruled: list[Span] = field(default_factory=list)  # like `ended`, of what is no grant
+    ruled: list[Span] = field(default_factory=list)  # like `ended`, without the grants of `MANY`
     ruled_parts: list[bytes] = field(default_factory=list)
     spans: int = 0
 
@@ -71,8 +38,9 @@ class History:
         return _backwards(self.ended, self.parts)
 
     def ruled_before(self) -> Iterator[Span]:
-        """Of what no longer stands, everything but grants, newest first: configurations, policies,
-        the directory, and so on. Few beside the grants, so that no grant is unpacked for them."""
+        """Of what no longer stands, everything but the grants of `MANY`, newest first:
+        configurations, policies, the directory, emergencies, and so on. Few beside those grants, so
+        that none is unpacked for them."""
         return _backwards(self.ruled, self.ruled_parts)
 
     def configurations(self) -> Iterator[Span]:
@@ -105,7 +73,7 @@ class History:
         for step in steps:
             if step.blob == step.old_blob and _regular(step.mode) == _regular(step.old_mode):
                 continue  # only the executable bit
-            old = self.live.pop(step.path, None)
+            old = self.live.pop(step.path)
             if old is not None:
                 taken.setdefault(step.old_blob, []).append(old)
             if step.mode != "000000":
@@ -119,12 +87,12 @@ class History:
                 claimed.add(source.id)
             if source is not None and source.blob and _same_place(source.path, step):
                 moved.add(source.id)
-                self.live[step.path] = source.moved(step.path)
+                self.live.put(source.moved(step.path))
             else:
                 new.append((step, old, source))
         for step, old, source in new:
             before = source or (old if old is not None and old.id not in claimed else None)
-            self.live[step.path] = self._new(step, number, before)
+            self.live.put(self._new(step, number, before))
         for spans in taken.values():
             for span in spans:
                 if span.id not in moved:
@@ -133,7 +101,7 @@ class History:
     def _end(self, span: Span) -> None:
         if span.path != FILE:
             self.ended.append(span)
-        if kind_of(span.path) not in GRANTS:
+        if kind_of(span.path) not in MANY:
             self.ruled.append(span)
 
     def _new(self, step: Step, number: int, before: Span | None) -> Span:
@@ -178,34 +146,3 @@ def _holds_document(step: Step) -> bool:
 
 def _regular(mode: str) -> bool:
     return mode in REGULAR
-
-
-def flat(spans: Sequence[Span]) -> bytes:
-    """Spans as bytes, column by column, for the cache: all numbers, then all texts."""
-    if not spans:
-        return b""
-    paths, blobs, came, *numbers = zip(*spans, strict=True)
-    packed = b"".join(array("i", column).tobytes() for column in numbers)
-    return packed + joined([*paths, *blobs, *came, str(len(spans))])
-
-
-def unflat(part: bytes) -> list[Span]:
-    """Raises ValueError for bytes that `flat` did not make."""
-    if not part:
-        return []
-    count = int(part[part.rindex(b"\0") + 1 :])
-    numbers = array("i", part[: 4 * _NUMBERS * count]).tolist()
-    texts = fields(part[4 * _NUMBERS * count :])
-    if len(texts) != _TEXTS * count + 1 or len(numbers) != _NUMBERS * count:
-        raise ValueError("a column is cut short")
-    columns = [texts[i * count : (i + 1) * count] for i in range(_TEXTS)]
-    figures = [numbers[i * count : (i + 1) * count] for i in range(_NUMBERS)]
-    return list(map(Span._make, zip(*columns, *figures, strict=True)))
-
-
-def joined(texts: Iterable[str]) -> bytes:
-    return os.fsencode(_NUL.join(texts))
-
-
-def fields(data: bytes) -> list[str]:
-    return os.fsdecode(data).split(_NUL) if data else []

@@ -31,7 +31,7 @@ from reconciler.repository.configured import configured, irregular
 from reconciler.repository.contents import Progress, Source, undisturbed
 from reconciler.repository.documents import Reading
 from reconciler.repository.git import Git, at
-from reconciler.repository.history import History, Span
+from reconciler.repository.history import History
 from reconciler.repository.parse import Document
 from reconciler.repository.paths import GRANTS, LATER, Kind, collisions, kind_of, trouble
 from reconciler.repository.references import (
@@ -45,9 +45,10 @@ from reconciler.repository.references import (
 from reconciler.repository.rows import Mentions
 from reconciler.repository.rules import Pages, of_pages
 from reconciler.repository.schemas import installed
+from reconciler.repository.spans import Span
 from reconciler.repository.timeline import settled
 from reconciler.repository.tree import Tree
-from reconciler.repository.versions import Line, lately, recent
+from reconciler.repository.versions import Line, gone, lately, recent
 from reconciler.repository.versions import older as before
 from reconciler.repository.walk import walk
 
@@ -117,7 +118,7 @@ def load(
             reading = Reading(source, grammar, store, history, without, progress)
             line = Line(history, settled(history.times), now)
             archive = Archive(line, bisect_left(line.times, int(since.timestamp())), reading)
-            others = [*git.top(tip), *(entry.path for entry in git.tree(tip, *LATER))]
+            others = _others(git, tip)
             return _loaded(tip, configuration, since, archive, problems, others, whom)
         finally:
             store.close()
@@ -145,24 +146,20 @@ def _loaded(
     whom: Whom | None,
 ) -> Loaded:
     reading, line = archive.reading, archive.line
-    spans = lately(line, archive.since)
+    history = reading.history
     ids: frozenset[str] | None = None
     if whom is not None:
-        grants = _grants(spans)
-        rest = [span for span in spans if span.id not in grants]
-        versions = list(recent(line, rest, reading.documents))
-        ids = whom(versions)
-        versions += recent(line, grants.values(), partial(reading.documents, whom=ids))
+        versions, ids = _near(archive, whom)
     else:
-        versions = list(recent(line, spans, reading.documents))
-    history = reading.history
-    unproven = history.commits[history.live[FILE].merged] in reading.without
+        versions = list(recent(line, lately(line, archive.since), reading.documents))
+    now = history.live.get(FILE)
+    unproven = now is not None and history.commits[now.merged] in reading.without
     # Then it is an earlier configuration that stands, and its names have no place in this one.
     protected = () if problems or unproven else configuration.protected
     if ids is None:
         found = _problems(history, others, reading, versions, protected)
     else:
-        found = tuple(reading.problems(history.live.values()))
+        found = tuple(reading.problems(history.live.spans()))
     sorts = _Sorts(versions)
     return Loaded(
         tip,
@@ -181,9 +178,26 @@ def _loaded(
     )
 
 
-def _grants(spans: Iterable[Span]) -> dict[int, Span]:
-    """By id."""
-    return {span.id: span for span in spans if kind_of(span.path) in GRANTS}
+def _others(git: Git, tip: str) -> Iterator[str]:
+    """Asked for only when somebody wants to know."""
+    yield from git.top(tip)
+    yield from (entry.path for entry in git.tree(tip, *LATER))
+
+
+def _near(archive: Archive, whom: Whom) -> tuple[list[Version[Document]], frozenset[str] | None]:
+    """Everything but the grants, then the grants for those ids. What the cache knows to be for
+    others is not so much as made a span of."""
+    reading, line = archive.reading, archive.line
+    live, went = line.history.live, list(gone(line, archive.since))
+    rest = [span for kind in Kind if kind not in GRANTS for span in live.of(kind).values()]
+    rest += [span for span in went if kind_of(span.path) not in GRANTS]
+    versions = list(recent(line, rest, reading.documents))
+    ids = whom(versions)
+    grants = [span for span in went if kind_of(span.path) in GRANTS]
+    for kind in GRANTS:
+        grants += live.but(kind, reading.others(kind, ids) if ids is not None else ())
+    versions += recent(line, grants, partial(reading.documents, whom=ids))
+    return versions, ids
 
 
 class _Sorts:
@@ -207,7 +221,7 @@ def _problems(
 ) -> tuple[Problem, ...]:
     """Of the files of the commit: each on its own, then what they say of each other. `others` are
     paths that hold no document and may have to be refused for it."""
-    live = history.live
+    live = history.live.every()
     badly = {path: p for path in [*live, *others] if (p := trouble(path)) is not None}
     odd = [irregular(s.path) for s in live.values() if not s.blob and s.path not in badly]
     found: list[Problem] = [

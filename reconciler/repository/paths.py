@@ -29,6 +29,7 @@ class Kind(StrEnum):
 
 
 GRANTS = frozenset({Kind.GRANT, Kind.BREAK_GLASS, Kind.STANDING})  # what gives access
+MANY = GRANTS - {Kind.BREAK_GLASS}  # of which there are very many, also gone ones
 NAMED = frozenset({Kind.BUNDLE, Kind.POLICY, Kind.CATALOG})  # whose file name says something
 LONG = frozenset({Kind.DIRECTORY, Kind.CATALOG})  # what a program may write
 

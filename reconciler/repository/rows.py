@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from reconciler.errors import Problem
 from reconciler.model import (
@@ -236,8 +237,7 @@ def _accounts(rows: list[Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((system, tuple(names)) for system, names in rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Mentions:
+class Mentions(NamedTuple):
     """The names of other files that a grant uses."""
 
     subjects: tuple[str, ...] = ()
@@ -247,21 +247,27 @@ class Mentions:
 
 def for_others(row: str, whom: frozenset[str]) -> bool:
     """Whether it is a grant, and for none of these ids. Raises Stale."""
-    if row[0] != "G":
-        return False
-    if not any(id in row for id in whom):
-        return True  # of a hundred thousand nearly all
     said = mentions(row)
     return said is not None and whom.isdisjoint((*said.subjects, *said.groups))
+
+
+@lru_cache(maxsize=100_000)
+def _alone(subject: str) -> Mentions:
+    """Of one subject, and of no bundle."""
+    if subject[0] == _INNER:
+        return Mentions(groups=(subject[1:],))
+    return Mentions((subject,))
 
 
 def mentions(row: str) -> Mentions | None:
     """Read straight from the row, for a hundred thousand of them; None where it is no grant.
     Raises Stale."""
-    if row[0] != "G":
+    if row[:1] != "G":
         return None
     f = row.split(_SEP)
     try:
+        if f[8] == "1" and "" not in f[_HEAD + 1 :: _WIDTH]:
+            return _alone(f[_HEAD])  # of a hundred thousand nearly all
         end = _HEAD + int(f[8])
         subjects = f[_HEAD:end]
         named = f[end::_WIDTH]

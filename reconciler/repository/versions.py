@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TypeVar
 
 from reconciler.model import Version
-from reconciler.repository.history import NONE, History, Span
+from reconciler.repository.history import History
 from reconciler.repository.parse import Document
+from reconciler.repository.spans import NONE, Span
 
 Content = TypeVar("Content")
 Documents = Callable[[Iterable[Span]], Mapping[int, Document | None]]
@@ -60,12 +62,12 @@ class Line:
 
 def lately(line: Line, since: int) -> list[Span]:
     """What stands, and what went with commit number `since` or later."""
-    found = list(line.history.live.values())
-    for span in line.history.went():
-        if span.gone < since:
-            break
-        found.append(span)
-    return found
+    return [*line.history.live.spans(), *gone(line, since)]
+
+
+def gone(line: Line, since: int) -> Iterator[Span]:
+    """What went with commit number `since` or later."""
+    return takewhile(lambda span: span.gone >= since, line.history.went())
 
 
 def recent(line: Line, spans: Iterable[Span], documents: Documents) -> Iterator[Version[Document]]:

@@ -10,8 +10,9 @@ from reconciler.repository.cache import Cache, code
 from reconciler.repository.configuration import FILE
 from reconciler.repository.git import Git
 from reconciler.repository.git_answers import REGULAR
-from reconciler.repository.history import History, Span, fields, flat, joined, unflat
-from reconciler.repository.paths import FOLDERS, kind_of
+from reconciler.repository.history import History
+from reconciler.repository.paths import FOLDERS, Kind, kind_of
+from reconciler.repository.spans import Columns, Live, Span, fields, flat, joined
 
 _PART = 5_000  # spans in one remembered part of what ended: most runs need only the newest
 _REFRESH = 200  # commits that are walked again on each run before they are remembered too
@@ -52,8 +53,9 @@ def _prove(git: Git, tip: str, history: History) -> None:
     """The contents that stand at the end of the walk are those of the commit, file by file."""
     tree = {e.path: e for e in git.tree(tip, FILE, *FOLDERS) if kind_of(e.path) is not None}
     there = {path: e.blob for path, e in tree.items() if e.mode in REGULAR}
-    odd = tree.keys() ^ history.live.keys()
-    odd |= {path for path, s in history.live.items() if s.blob and there.get(path) != s.blob}
+    live = history.live.every()
+    odd = tree.keys() ^ live.keys()
+    odd |= {path for path, s in live.items() if s.blob and there.get(path) != s.blob}
     if odd:
         what = f"the history of {min(odd)} does not lead to what {tip[:12]} holds"
         raise ReconcilerError(f"{what}; this is a bug: please report it with `git --version`")
@@ -68,7 +70,7 @@ def _remembered(cache: Cache) -> History | None:
         commits = fields(parts["commits"])
         half = len(commits) // 2
         times = list(map(int, commits[half:]))
-        live = {span.path: span for span in unflat(parts["live"])}
+        live = Live({kind: Columns.of(parts[f"live {kind}"]) for kind in Kind})
         went = [parts[f"ended{number}"] for number in range(int(ended))]
         rules = [parts[f"ruled{number}"] for number in range(int(ruled))]
     except (KeyError, ValueError):
@@ -82,7 +84,7 @@ def _remember(cache: Cache, history: History) -> None:
     ruled = [*history.ruled_parts, *_flat(history.ruled)]
     parts = {f"ended{number}": part for number, part in enumerate(ended)}
     parts |= {f"ruled{number}": part for number, part in enumerate(ruled)}
-    parts["live"] = flat(list(history.live.values()))
+    parts |= {f"live {kind}": flat([*history.live.of(kind).values()]) for kind in Kind}
     parts["commits"] = joined([*history.commits, *map(str, history.times)])
     counts = (history.spans, len(ended), len(ruled))
     parts["head"] = joined([code(), history.tip, *map(str, counts)])

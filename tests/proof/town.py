@@ -225,7 +225,7 @@ class Town:
 
     def _same_alone(self, who: str, whole: Authorised, trust: str, commit: str) -> None:
         """Whoever is asked about alone, with few grants read, is told what a whole run says."""
-        loaded = load(self.root, self.at, commit, whom=near(who))
+        loaded = load(self.root, self.at, commit, whom=near(who), cache=self.home / "rows")
         assert loaded.whom is None or who in loaded.whom
         alone = authorise(loaded, self.at, Forge(self.reader, self.memory, trust))
         groups = whole.changes.tip.roster.groups_of(who)

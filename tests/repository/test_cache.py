@@ -164,6 +164,87 @@ def test_rule_15_a_broken_cache_changes_nothing(
     assert seen(loaded(repo, store)) == expected
 
 
+def near(repo: Repository, store: Path | None) -> tuple[object, ...]:
+    """What is read for one person and one group; never for nobody."""
+    whom = frozenset({"alice@example.com", "payments-oncall"})
+    return seen(load(repo.root, NOW, horizon=hours(0), cache=store, whom=lambda _: whom))
+
+
+@pytest.fixture
+def peopled(repo: Repository) -> Repository:
+    """Beside alice's there are grants for others, good and bad ones, that came and went."""
+    for i in range(12):
+        who = f"bob{i % 3}"
+        text = grant(f"roles/r{i}.x", who=who) if i % 4 else "broken: ["
+        repo.commit(5 + i, (f"grants/b{i % 5}.yaml", text))
+    repo.commit(20, ("grants/g.yaml", "group: payments-oncall\n" + grant().partition("\n")[2]))
+    two = "subjects: [bob1@example.com, alice@example.com]\n" + grant().partition("\n")[2]
+    repo.commit(21, ("grants/two.yaml", two), ("grants/copy.yaml", two))
+    return repo
+
+
+def test_what_is_read_for_one_person_is_their_part_of_the_whole(
+    peopled: Repository, tmp_path: Path
+) -> None:
+    store = tmp_path / "cache"
+    whole = load(peopled.root, NOW, horizon=hours(0), cache=store)
+    names = {"alice@example.com", "payments-oncall"}
+    mine = [v for v in whole.grants if names & {ref.id for ref in v.content.subjects}]
+    assert 4 < len(mine) < len(whole.grants)
+    for whom in (names, {*names, *(f"x{i}" for i in range(50))}):
+        for kept in (None, store, store):
+            alone = load(
+                *(peopled.root, NOW),
+                horizon=hours(0),
+                cache=kept,
+                whom=lambda _, whom=whom: frozenset(whom),  # type: ignore[misc]
+            )
+            assert repr(list(alone.grants)) == repr(mine)
+
+
+def test_whoever_has_nothing_is_told_so_when_all_of_it_was_read_before(
+    peopled: Repository, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        alone = load(
+            *(peopled.root, NOW),
+            horizon=hours(0),
+            cache=tmp_path / "cache",
+            whom=lambda _: frozenset({"zoe@example.com"}),
+        )
+        assert alone.grants == ()
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_rule_15_a_broken_cache_changes_nothing_for_one_person(
+    peopled: Repository, tmp_path: Path, harm: str
+) -> None:
+    store = tmp_path / "cache"
+    expected = near(peopled, None)
+    assert near(peopled, store) == near(peopled, store) == expected
+    HARM[harm](file_of(store))
+    assert near(peopled, store) == expected
+    assert near(peopled, store) == expected
+
+
+def test_new_commits_count_for_one_person_and_nothing_that_was_remembered_is_lost(
+    peopled: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "cache"
+    loaded(peopled, store)
+    for i in range(3):
+        peopled.commit(30 + i, ("grants/a.yaml", grant(f"roles/new{i}.x")))
+        peopled.commit(30 + i, ("grants/b1.yaml", grant(f"roles/more{i}.x", who="bob1")))
+        assert near(peopled, store) == near(peopled, None)
+    expected = seen(loaded(peopled, None))
+
+    def never(*_: object) -> None:
+        raise AssertionError("parsed again")
+
+    monkeypatch.setattr(contents, "parse", never)
+    assert seen(loaded(peopled, store)) == expected
+
+
 def test_rule_15_a_cache_that_cannot_be_written_changes_nothing(
     repo: Repository, tmp_path: Path
 ) -> None:

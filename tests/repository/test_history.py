@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from reconciler.model import Grant, SubjectRef
 from reconciler.repository.git_answers import Commit, Step
-from reconciler.repository.history import History, Span, flat, unflat
+from reconciler.repository.history import History
+from reconciler.repository.paths import Kind
+from reconciler.repository.spans import Columns, Live, Span, flat, unflat
 from reconciler.repository.timeline import settled
 from reconciler.repository.versions import Line, lately, recent
 
@@ -141,7 +143,7 @@ def test_a_walk_in_two_parts_is_the_walk_in_one(trees: list[Tree], cut: int) -> 
     whole, every = walked(trees), commits(trees)
     parted = History()
     parted.feed(every[:cut])
-    parted.live = {s.path: s for s in unflat(flat(list(parted.live.values())))}
+    parted.live = Live({k: Columns.of(flat([*parted.live.of(k).values()])) for k in Kind})
     parted.parts, parted.ended = [flat(parted.ended)], []
     parted.feed(every[cut:])
     assert versions(parted) == versions(whole)
