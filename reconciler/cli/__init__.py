@@ -5,6 +5,7 @@ Commands are imported when they are called, so that `--help` starts no SDK.
 
 from __future__ import annotations
 
+import gc
 import os
 from importlib import import_module
 
@@ -42,7 +43,11 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"reconciler.cli.{COMMANDS[cmd_name][0]}")
+        gc.disable()  # it would look again and again through what is there to stay
+        try:
+            module = import_module(f"reconciler.cli.{COMMANDS[cmd_name][0]}")
+        finally:
+            gc.enable()
         command = getattr(module, "command")  # noqa: B009  # every command module has one
         assert isinstance(command, click.Command)
         return command

@@ -27,6 +27,7 @@ from reconciler.model.ledger_settings import LedgerSettings
 from reconciler.planning.between import Recorded
 from reconciler.render.words import moment, printable
 from reconciler.repository import Loaded, cache
+from reconciler.repository.contents import undisturbed
 from reconciler.repository.memory import Memory
 
 
@@ -41,7 +42,8 @@ def recalled(loaded: Loaded, root: Path) -> Recall:
     """By the settings that were approved. Raises nothing: what cannot be read is told in it."""
     assert loaded.configuration is not None  # without one nothing is remembered
     settings = loaded.configuration.ledger
-    return recall(settings, root, _known(loaded, root), _private(settings))
+    with undisturbed():
+        return recall(settings, root, _known(loaded, root), _private(settings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import lru_cache
 from typing import TypeVar
 
-from reconciler.engine.throttle import pace
 from reconciler.engine.unforeseen import unforeseen
 from reconciler.errors import ProviderError
 from reconciler.model import Capabilities, Entitlement, Mode
@@ -29,19 +28,26 @@ class Connections:
         self.systems = {s.system.name: s for s in systems}
         # One opens at a time: SDKs that two systems share must not be imported by two threads.
         self._opening = threading.Lock()
-        self._paces: dict[str, Pace] = {name: pace(s.rate) for name, s in self.systems.items()}
+        self._paces: dict[str, Pace] = {}
         self._readers: dict[str, Reader] = {}
 
     def reader(self, name: str) -> Reader:
         """Raises ProviderError when the system cannot be reached at all."""
         with self._opening:
             if name not in self._readers:
-                self._readers[name] = self.systems[name].system.open_reader(self._paces[name])
+                self._readers[name] = self.systems[name].system.open_reader(self._pace(name))
             return self._readers[name]
 
     def writer(self, name: str) -> Writer:
         with self._opening:
-            return self.systems[name].system.open_writer(self._paces[name])
+            return self.systems[name].system.open_writer(self._pace(name))
+
+    def _pace(self, name: str) -> Pace:
+        if name not in self._paces:
+            from reconciler.engine.throttle import pace  # slow, and only for who asks a system
+
+            self._paces[name] = pace(self.systems[name].rate)
+        return self._paces[name]
 
     def mode(self, name: str) -> Mode:
         return self.systems[name].mode

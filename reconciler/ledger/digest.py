@@ -14,7 +14,8 @@ from reconciler.ledger.base import LedgerError
 from reconciler.ledger.recall import follow, made, remember
 from reconciler.model import Entry, Event, EventKind, Recollection, Remembered
 
-_LAYOUT = 4  # of the text that is kept
+_LAYOUT = 5  # of the text that is kept
+_BETWEEN = ","
 LOST = "lost"  # in `counts`: the number of the entry that was there once
 # What goes on for as long as it is so: told once a day, not in every run.
 _DAILY = (EventKind.HELD_BACK, EventKind.UNKNOWN)
@@ -44,11 +45,19 @@ class Digest:
     first: str = ""  # that of the first one since it `began`
     _of: dict[str, Recollection] = field(default_factory=dict)
     _left: dict[str, Event] = field(default_factory=dict)
-    _told: set[str] = field(default_factory=set)
+    _unpacked: set[str] = field(default_factory=set)
+    _packed: str = ""  # more of what was told: who only reads never asks
 
     @property
     def remembered(self) -> Remembered:
         return Remembered(self.began, self._of, tuple(self._left.values()))
+
+    @property
+    def _told(self) -> set[str]:
+        if self._packed:
+            self._unpacked.update(self._packed.split(_BETWEEN))
+            self._packed = ""
+        return self._unpacked
 
     def take(self, entry: Entry) -> None:
         event = entry.event
@@ -88,14 +97,16 @@ class Digest:
         head = [_LAYOUT, self.number, self.hash, _time(self.began), self.told_lost]
         head += [self.applied, self.first]
         left = [wire.encode(wire.sealed(1, "", event)).decode() for event in self._left.values()]
-        return json.dumps([head, of, sorted(self._told), left], separators=(",", ":"))
+        return json.dumps(
+            [head, of, _BETWEEN.join(sorted(self._told)), left], separators=(",", ":")
+        )
 
 
 def restored(text: str) -> Digest | None:
     """None for a text that this version did not write, or that came to harm."""
     try:
         (layout, number, hash, began, told_lost, applied, first), of, told, left = json.loads(text)
-        if layout != _LAYOUT:
+        if layout != _LAYOUT or not isinstance(told, str):
             return None
         known = {
             str(key): Recollection(_moment(a), _moment(r), _moment(h), str(replaced))
@@ -104,7 +115,7 @@ def restored(text: str) -> Digest | None:
         died = [wire.decode(str(line).encode()).event for line in left]
         over = {event.assignment.key: event for event in died if event.assignment}
         head = _moment(began), int(number), str(hash), int(told_lost), str(applied), str(first)
-        return Digest(*head, known, over, set(map(str, told)))
+        return Digest(*head, known, over, set(), told)
     except (ValueError, TypeError, LedgerError):
         return None
 

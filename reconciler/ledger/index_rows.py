@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -144,10 +145,12 @@ class _Rows:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._words: dict[str, int] = {}
-        self._entitlements = {
-            Entitlement(*names): int(number)
-            for number, *names in db.execute("SELECT * FROM entitlements")
-        }
+
+    @cached_property
+    def _entitlements(self) -> dict[Entitlement, int]:
+        """Of nothing new nobody asks for them, and there are many."""
+        rows = self._db.execute("SELECT * FROM entitlements")
+        return {Entitlement(*names): int(number) for number, *names in rows}
 
     def put(self, entries: Sequence[Entry]) -> None:
         self._put("entries", 14, (self._row(entry) for entry in entries))

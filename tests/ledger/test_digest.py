@@ -58,7 +58,15 @@ def test_what_is_kept_as_text_says_the_same() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", "[[9,1,2,3,4,5],[],[],[]]", "[[3],[],[],[]]", '[[3,1,"","",0,""],[],[],["{}"]]'],
+    [
+        "",
+        "{}",
+        "[[9,1,2,3,4,5],[],[],[]]",
+        "[[3],[],[],[]]",
+        '[[5,1,"","",0,"",""],[],"",["{}"]]',
+        '[[5,1,"","",0,"",""],[],["told"],[]]',
+        '[[4,1,"","",0,"",""],[],"",[]]',
+    ],
 )
 def test_a_text_that_came_to_harm_is_none(text: str) -> None:
     assert restored(text) is None
