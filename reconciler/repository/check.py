@@ -26,7 +26,7 @@ from reconciler.repository.contents import (
 )
 from reconciler.repository.git import Git, inside_of, tracked_by_git
 from reconciler.repository.grammar import Grammar
-from reconciler.repository.parse import Document, Parsed, parse_configuration, read
+from reconciler.repository.parse import Parsed, parse_configuration, read
 from reconciler.repository.paths import GRANTS, Kind, collisions, kind_of, trouble
 from reconciler.repository.references import Names, of_directory, of_grants, of_protected
 from reconciler.repository.rows import Mentions, Stale, decode, mentions
@@ -82,33 +82,40 @@ class _Check:
         kinds = {path: kind for path in every if (kind := kind_of(path)) is not None}
         refused = {path: problem for path in every if (problem := trouble(path)) is not None}
         refused |= {p: _irregular(every[p]) for p in kinds if every[p].odd and p not in refused}
-        problems = [*refused.values(), *collisions(sorted(kinds.keys() - refused.keys()))]
+        problems = [*refused.values(), *collisions(sorted(p for p in kinds if p not in refused))]
         problems += self.configuration(every.get(FILE))
         documents = self.known(every, kinds, refused)
         self.rows = rows(self.source, documents.values(), self.grammar, self.cache, progress)
         documents = {p: one for p, one in documents.items() if one.blob in self.rows[one.kind]}
         problems += self.own_problems(documents)
-        directory, pages = self.ruling(documents)
+        few = {path: one for path, one in documents.items() if one.kind not in GRANTS}
+        directory, pages = self.ruling(few)
         unread = {p for p, kind in kinds.items() if kind is Kind.DIRECTORY} - directory.keys()
         problems = list(_partly(problems, unread))
-        problems += self.cross_problems(documents, directory, pages, kinds, whole=not unread)
+        bundles = {path: one for path, one in few.items() if one.kind is Kind.BUNDLE}
+        names = self.names(bundles, directory, whole=not unread)
+        problems += self.cross_problems(documents, directory, pages, kinds, names)
         if only:
             problems = [p for p in problems if _chosen(p.position.path, only)]
             kinds = {path: kind for path, kind in kinds.items() if _chosen(path, only)}
         grants = sum(kind in GRANTS for kind in kinds.values())
-        draft = self.draft(documents, directory, pages, wanted)
+        draft = self.draft({**self.grants(documents, wanted), **bundles}, directory, pages)
         return Validated(tuple(sorted(set(problems))), len(kinds), grants, draft)
+
+    def grants(
+        self, documents: Mapping[str, Wanted], wanted: Collection[str]
+    ) -> Mapping[str, Wanted]:
+        if not wanted:
+            return {}
+        return {p: one for p, one in documents.items() if p in wanted and one.kind in GRANTS}
 
     def draft(
         self,
-        documents: Mapping[str, Wanted],
+        chosen: Mapping[str, Wanted],
         directory: Mapping[str, DirectoryPage],
         pages: Pages,
-        wanted: Collection[str],
     ) -> Draft:
-        chosen = {p: one for p, one in documents.items() if p in wanted and one.kind in GRANTS}
-        chosen |= {p: one for p, one in documents.items() if one.kind is Kind.BUNDLE}
-        found = [page for _, page in self.pages(chosen, Kind.BUNDLE, *GRANTS)]
+        found = [self.parsed(path, one).document for path, one in chosen.items()]
         return Draft(
             tuple(pages.policies[path] for path in sorted(pages.policies)),
             tuple(pages.tests[path] for path in sorted(pages.tests)),
@@ -158,20 +165,12 @@ class _Check:
         row = self.rows[one.kind][one.blob] = parsed_again(self.source, one, self.grammar)
         return row
 
-    def pages(
-        self, documents: Mapping[str, Wanted], *kinds: Kind
-    ) -> Iterator[tuple[str, Document]]:
-        """The valid files of these kinds."""
-        for path, one in documents.items():
-            if one.kind in kinds and (found := self.parsed(path, one).document) is not None:
-                yield path, found
-
     def ruling(self, documents: Mapping[str, Wanted]) -> tuple[dict[str, DirectoryPage], Pages]:
-        """The valid files of all that is neither a grant nor a bundle."""
+        """The valid files among these, which are no grants, without the bundles."""
         directory: dict[str, DirectoryPage] = {}
         others = Pages()
         for path, one in documents.items():
-            if one.kind in GRANTS or one.kind is Kind.BUNDLE:
+            if one.kind is Kind.BUNDLE:
                 continue
             page = self.parsed(path, one).document
             if isinstance(page, DirectoryPage):
@@ -180,23 +179,26 @@ class _Check:
                 others.add(path, page)
         return directory, others
 
+    def names(
+        self, bundles: Iterable[str], directory: Mapping[str, DirectoryPage], *, whole: bool
+    ) -> Names:
+        names = Names(
+            bundles=frozenset(PurePosixPath(path).stem for path in bundles),
+            systems=frozenset(self.grammar.systems) | self.grammar.broken,
+            whole=whole,
+        )
+        for path, page in directory.items():
+            names.add(path, page)
+        return names
+
     def cross_problems(
         self,
         documents: Mapping[str, Wanted],
         directory: Mapping[str, DirectoryPage],
         pages: Pages,
         kinds: Mapping[str, Kind],
-        *,
-        whole: bool,
+        names: Names,
     ) -> Iterator[Problem]:
-        stems = (p for p, one in documents.items() if one.kind is Kind.BUNDLE)
-        names = Names(
-            bundles=frozenset(PurePosixPath(path).stem for path in stems),
-            systems=frozenset(self.grammar.systems) | self.grammar.broken,
-            whole=whole,
-        )
-        for path, page in directory.items():
-            names.add(path, page)
         trees = _Trees(self.source, documents)
         yield from of_directory(directory, names, trees.of)
         yield from of_grants(self.mentions(documents), names, trees.of)

@@ -29,6 +29,8 @@ from reconciler.repository.git_answers import (
     tree_entry,
 )
 
+_CHANGED = ("diff-files", "--name-only", "-z", "--ignore-submodules=none")
+_UNTRACKED = ("ls-files", "--others", "--exclude-standard", "-z")
 _EXACTLY = re.compile(r"(HEAD|[0-9a-f]{40}|[0-9a-f]{64})([~^@].*)?|refs/.*")
 
 
@@ -109,13 +111,19 @@ class Git:
     def changed(self) -> list[str]:
         """Tracked files whose bytes, kind or mode may differ from the index, by a look at their
         times and sizes: a file that is not named here is as the index has it."""
-        return split(self.ask("diff-files", "--name-only", "-z", "--ignore-submodules=none"))
+        return split(self.ask(*_CHANGED))
 
     def untracked(self, *paths: str) -> list[str]:
         """Files that nobody added yet and nothing ignores; a folder that is a repository of its
         own ends in a slash."""
-        options = ("--others", "--exclude-standard", "-z")
-        return split(self.ask("ls-files", *options, "--", *paths))
+        return split(self.ask(*_UNTRACKED, "--", *paths))
+
+    @contextmanager
+    def looking(self) -> Iterator[Callable[[], tuple[list[str], list[str]]]]:
+        """What is `changed`, and what is `untracked`, found out beside us: each goes through the
+        whole working tree."""
+        with self.beside(*_CHANGED) as changed, self.beside(*_UNTRACKED) as untracked:
+            yield lambda: (split(changed()), split(untracked()))
 
     def blob(self, commit: str, path: str) -> bytes | None:
         """One file of a commit, None where it has no such regular file."""

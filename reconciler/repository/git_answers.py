@@ -6,15 +6,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 REGULAR = ("100644", "100755")
 SUBMODULE = "160000"
 CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One path of a commit or of the index."""
 
     mode: str

@@ -67,12 +67,17 @@ def of_grants(
 ) -> Iterator[Problem]:
     """`mentions` by path. Only a file with something wrong is opened again."""
     people, services, whole = names.people, names.services, names.whole
+    right: set[Mentions] = set()  # very many mention the same
     for path, said in mentions:
+        if said in right:
+            continue
         strangers = [s for s in said.subjects if whole and s not in people and s not in services]
         groups = [g for g in said.groups if whole and g not in names.groups]
         bundles = [b for b in said.bundles if b not in names.bundles]
         if strangers or groups or bundles:
             yield from _of_grant(path, tree_of(path), (strangers, groups, bundles), names)
+        else:
+            right.add(said)
 
 
 def _of_grant(

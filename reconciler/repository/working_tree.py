@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from reconciler.repository.git import Git
 from reconciler.repository.git_answers import REGULAR, SUBMODULE, Entry
 from reconciler.repository.paths import FOLDERS, LATER
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One path of the working tree. `blob` is "" where the file must be read to know it; `odd`
     says what it is when it is no regular file."""
 
@@ -28,25 +27,30 @@ def listed(root: Path, git: Git | None) -> Iterator[Found]:
     if git is None:
         yield from _walked(root)
         return
-    folders = [*FOLDERS, *LATER]
-    changed = set(git.changed())
-    for entry in git.index():
-        top = entry.path.partition("/")[0]
-        if top in folders or "/" not in entry.path or top.lower() in folders:
-            yield from _tracked(root, entry, entry.path in changed)
-    for path in git.untracked():
-        yield _new(root, path)
+    folders = {*FOLDERS, *LATER}
+    with git.looking() as found:
+        entries = git.index()
+        names, new = found()
+        changed = frozenset(names)
+        for entry in entries:
+            top, slash, _ = entry.path.partition("/")
+            if not slash or top in folders or top.lower() in folders:
+                if entry.mode in REGULAR and entry.path not in changed:
+                    yield Found(entry.path, entry.blob)
+                else:
+                    yield from _odd_or_changed(root, entry, entry.path in changed)
+        for path in new:
+            yield _new(root, path)
 
 
-def _tracked(root: Path, entry: Entry, changed: bool) -> Iterator[Found]:
+def _odd_or_changed(root: Path, entry: Entry, changed: bool) -> Iterator[Found]:
     if entry.mode == SUBMODULE:
         yield Found(entry.path, odd="a submodule")
     elif changed:
         if os.path.lexists(root / entry.path):
             yield _new(root, entry.path)
     else:
-        odd = "" if entry.mode in REGULAR else "a symbolic link"
-        yield Found(entry.path, entry.blob, odd)
+        yield Found(entry.path, entry.blob, "a symbolic link")
 
 
 def _new(root: Path, path: str) -> Found:

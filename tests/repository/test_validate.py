@@ -311,6 +311,18 @@ def test_every_name_must_be_one_that_a_file_defines(repo: Repository) -> None:
     ]
 
 
+def test_each_file_with_the_same_slip_is_told(repo: Repository) -> None:
+    """Very many mention the same: what was found right is not looked at again, what was not is."""
+    for name in "abc":
+        repo.write(f"grants/{name}.yaml", grant(who="alcie"))
+        repo.write(f"grants/{name}-right.yaml", grant())
+    assert [line.partition(":")[0] for line in told(repo)] == [
+        "grants/a.yaml",
+        "grants/b.yaml",
+        "grants/c.yaml",
+    ]
+
+
 def test_the_directory_is_held_against_itself_and_the_configuration(repo: Repository) -> None:
     repo.write(
         "directory/people.yaml",
