@@ -22,6 +22,7 @@ from reconciler.ledger.base import Anchor, LedgerError
 from reconciler.ledger.chain import Break
 from reconciler.ledger.export import Style, lines
 from reconciler.ledger.query import Question, entries
+from reconciler.ledger.redact import visible
 from reconciler.ledger.signatures import Signatures
 from reconciler.model import Entry, EventKind
 from reconciler.render import audit as render
@@ -143,7 +144,7 @@ def query(
         if style == "text":
             render.entries(found, options.console(plain=no_color))
         elif style == "json":
-            click.echo(render.document(tuple(lines(found, Style.JSONL))))
+            _echo(iter((render.document(tuple(lines(found, Style.JSONL))),)))
         else:
             _echo(lines(found, Style(style)))
     return 0
@@ -199,9 +200,11 @@ def _between(
 
 
 def _echo(found: Iterator[str]) -> None:
+    """To the byte, but for a terminal: a forged entry would steer it."""
     out = sys.stdout
+    shown = (visible(line, "\n") for line in found) if out.isatty() else found
     try:
-        out.writelines(f"{line}\n" for line in found)
+        out.writelines(f"{line}\n" for line in shown)
         out.flush()
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())

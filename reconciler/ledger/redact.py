@@ -70,9 +70,9 @@ def clean(text: str) -> str:
     return found
 
 
-def visible(text: str) -> str:
-    """What somebody else wrote, without what steers a terminal."""
-    return _CONTROL.sub(_UNSHOWN, text)
+def visible(text: str, but: str = "") -> str:
+    """What somebody else wrote, without what steers a terminal; what is in `but` stays."""
+    return _CONTROL.sub(lambda found: found[0] if found[0] in but else _UNSHOWN, text)
 
 
 def name(text: str) -> str:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from reconciler.ledger import chain, wire
+from reconciler.ledger.folder import FolderStore
+from reconciler.ledger.ledger import Ledger
+from reconciler.model import EventKind
 from tests.cli.test_audit import STORY, Desk
 from tests.cli.test_audit import desk as desk
+from tests.ledger.lines_index import event
 
 
 @pytest.mark.parametrize("words", [("verify",), ("query",), ("export",), ("ship", "out", "--to", "file")])  # fmt: skip
@@ -79,3 +89,28 @@ def test_a_time_off_the_calendar_is_none(desk: Desk, time: str) -> None:
 def test_half_a_character_is_in_no_entry(desk: Desk, option: str) -> None:
     done = desk.run("query", option, "\udcff", "--format", "jsonl")
     assert (done.code, done.out) == (0, "")
+
+
+@pytest.mark.parametrize("words", [("query", "--format", "json"), ("export", "--format", "jsonl")])
+def test_a_forged_entry_steers_no_terminal_in_json_either(
+    desk: Desk, words: tuple[str, ...]
+) -> None:
+    """To a file it goes as it is: hashes are computed from that."""
+    last = Ledger(FolderStore(desk.repo / "ledger")).head()
+    assert last is not None
+    forged = wire.sealed(6, last.hash, event(EventKind.DONE, 9, reason="\x9b31m\u202edetnarg"))
+    FolderStore(desk.repo / "ledger").put(3, chain.written([forged]))
+    command = Path(sys.executable).with_name("reconciler")
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", buffering=0) as terminal:
+        done = subprocess.Popen([command, "audit", *words], cwd=desk.repo, stdout=theirs)
+        os.close(theirs)
+        seen = b""
+        with suppress(OSError):  # its end, on Linux
+            while part := terminal.read(65536):
+                seen += part
+        assert done.wait() == 0
+    assert "detnarg" in seen.decode()
+    assert not {"\x9b", "\u202e"} & set(seen.decode())
+    piped = subprocess.run([command, "audit", *words], cwd=desk.repo, capture_output=True)
+    assert "\x9b31m\u202edetnarg" in piped.stdout.decode()
