@@ -1,4 +1,4 @@
-"""Every failure we can explain. Anything else is a bug and keeps its traceback. Prints nothing."""
+"""Every failure we can explain. Anything else is a bug. Prints nothing."""
 
 from __future__ import annotations
 

@@ -68,8 +68,8 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The installed command. A command returns its exit code (None is 0); an expected failure is
-    one line on stderr, never a traceback."""
+    """The installed command. A command returns its exit code (None is 0); a failure is one
+    line on stderr, never a traceback."""
     logs.begin(os.environ)
     try:
         code = cli.main(standalone_mode=False)
@@ -82,4 +82,7 @@ def main() -> None:
     except ReconcilerError as e:
         click.echo(f"error: {logs.shown(str(e))}", err=True)
         raise SystemExit(e.exit_code) from None
+    except Exception as e:
+        logs.unexpected(e)
+        raise SystemExit(1) from None
     raise SystemExit(code if isinstance(code, int) else 0)

@@ -4,6 +4,7 @@ where in the code it happened. Other libraries' logs are left alone."""
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping
 
 import click
@@ -24,6 +25,15 @@ class _Stderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         for line in unsaid(self.format(record)).splitlines():
             click.echo(shown(line), err=True)
+
+
+def unexpected(e: Exception) -> None:
+    """A bug, on one line. Its words may be a system's, and so may those of its traceback: both are
+    shown without what speaks for us."""
+    log = logging.getLogger("reconciler")
+    words = " ".join(f"unexpected {type(e).__name__}: {e}".split())
+    log.error("error: %s (a bug; with %s=1 it is told where)", words, DEBUG)
+    log.debug("%s", "".join(traceback.format_exception(e)))
 
 
 def begin(environment: Mapping[str, str]) -> None:

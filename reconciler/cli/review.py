@@ -47,7 +47,8 @@ def command(repo: Path, tell: bool, style: str, no_color: bool) -> int:
     if style == "json":
         click.echo(as_json.reviews(found.reviews, now))
     else:
-        as_text.reviews(found.reviews, now, options.console(plain=no_color))
+        console = options.console(plain=no_color)
+        as_text.reviews(found.reviews, now, console, whole=not found.unknown)
     for unknown in found.unknown:
         click.echo(f"{unknown.where}: {printable(unknown.error)}", err=True)
     if not tell or not found.reviews or found.changes.settings.kind is ForgeKind.NONE:

@@ -74,13 +74,19 @@ def notices(plan: Plan, console: Console) -> None:
         _emergency(review, emergency(review), plan.at, console)
 
 
-def reviews(found: Iterable[OpenReview], now: datetime, console: Console) -> None:
+def reviews(
+    found: Iterable[OpenReview], now: datetime, console: Console, *, whole: bool = True
+) -> None:
+    """Not `whole` where something could not be asked: there may be more."""
     found = tuple(found)
     for review in found:
         _emergency(review, emergency(review, hint=""), now, console)
         for line in closing(review):
             console.print(f"    {safe(line)}", soft_wrap=True)
-    if not found:
+    if not whole:
+        more = "more " if found else ""
+        console.print(f"Whether {more}break-glass access waits for somebody is not known.")
+    elif not found:
         console.print("No break-glass access waits for somebody to look at it.")
 
 

@@ -59,6 +59,7 @@ class Command:
         with self._files as home:
             out, err = (Path(home, name).read_text() for name in "12")
         assert "Traceback" not in err, err
+        assert "error: unexpected " not in err, err
         return Result(self._process.exitcode, out, err)
 
 

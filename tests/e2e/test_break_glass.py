@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import jsonschema_rs
@@ -70,6 +71,14 @@ def test_it_is_shown_until_somebody_else_has_looked(taken: Hosted) -> None:
 def test_an_emergency_that_nobody_looked_at_in_time_is_told_as_overdue(taken: Hosted) -> None:
     assert "OVERDUE" not in taken.run("plan", at=70).out
     assert "OVERDUE break-glass by alice@example.com" in taken.run("plan", at=73).out
+
+
+def test_while_the_forge_cannot_be_asked_nobody_says_that_nothing_waits(taken: Hosted) -> None:
+    shutil.rmtree(taken.cache)
+    taken.breaks("github", status=500)
+    asked = taken.run("review")
+    assert (asked.code, "is not known" in asked.out) == (1, True), asked.out + asked.err
+    assert "No break-glass access" not in asked.out
 
 
 def test_somebody_who_could_not_be_told_makes_the_command_fail(taken: Hosted) -> None:

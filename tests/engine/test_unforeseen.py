@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -52,23 +51,35 @@ def broken():
     except ValueError as e:
         unforeseen("aws", "look", e)
 
-cli.get_command = lambda context, name: broken
-sys.argv = ["reconciler", "break"]
+@cli.command("end")
+def ended():
+    raise ValueError("one\\ntwo\\u202e Bearer abc123def")
+
+cli.get_command = lambda context, name: {"break": broken, "end": ended}[name]
+sys.argv = ["reconciler", sys.argv[1]]
 main()
 """
+LINES = {
+    "break": (0, "aws: cannot look: unexpected ValueError: one two\ufffd Bearer ***"),
+    "end": (1, "error: unexpected ValueError: one two\ufffd Bearer *** (a bug; "),
+}
 
 
 @pytest.mark.parametrize("debug", ["", "1"])
-def test_the_installed_command_says_it_on_stderr(tmp_path: Path, debug: str) -> None:
+@pytest.mark.parametrize("what", LINES)
+def test_the_installed_command_says_it_on_stderr(what: str, debug: str) -> None:
+    """Also of what nobody caught."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", PROGRAM, what],
         env={"RECONCILER_DEBUG": debug},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
     said = done.stderr.splitlines()
-    assert said[0].startswith("aws: cannot look: unexpected ValueError: one two\ufffd")
+    code, line = LINES[what]
+    assert done.returncode == code
+    assert said[0].startswith(line)
     assert ("Traceback (most recent call last):" in said) is bool(debug)
     assert (len(said) == 1) is not bool(debug)
     assert "abc123def" not in done.stderr
