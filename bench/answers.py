@@ -55,4 +55,4 @@ def run(home: Path) -> Iterator[Result]:
         yield alone(" ".join(words), work, limit)
 
     yield from asked(1.0, "audit", "query", "--person", WHO)
-    yield from asked(2.0, "explain", WHO, "none: *")  # no system is asked
+    yield from asked(1.0, "explain", WHO, "none: *")  # no system is asked

@@ -28,5 +28,5 @@ def run(home: Path) -> Iterator[Result]:
     warm = command([BIN / "reconciler", "validate"], root, XDG_CACHE_HOME=str(home / "cache"))
     warm()
     tree = command(["git", "ls-tree", "-r", "HEAD"], root)
-    yield alone("validate 100,000 grants, warm", warm, 1.5)
+    yield alone("validate 100,000 grants, warm", warm, 1.4)
     yield paired("validate 100,000 grants, warm", warm, tree, "git ls-tree -r", 9.0)
