@@ -30,7 +30,7 @@ _CERTAIN = re.compile(
     r"|\bhooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]{16,}|\bwebhookb2/[\w@/-]{16,}"
     r"|\b\w[\w~.-]{2}\dQ~[\w~.-]{31,}"  # Azure's, of an application
     r"|\bIQoJb3JpZ2lu[\w+/=]{16,}|\bFwoGZXIvYXdz[\w+/=]{16,}"  # AWS, of a session
-    r"|\b1//0[\w-]{24,}|\bhv[bs]\.[\w-]{24,}|\bnpm_\w{36}|\bpypi-AgEI[\w-]{16,}"
+    r"|\b1//0[\w-]{24,}|\bhv[bs]\.[\w-]{24,}|\bnpm_\w{36,}|\bpypi-AgEI[\w-]{16,}"
     r"|\bAGE-SECRET-KEY-1\w{16,}|\bb3BlbnNzaC1rZXktdjE[\w+/=]{16,}",  # the last is OpenSSH's
     re.DOTALL,
 )

@@ -141,6 +141,12 @@ def test_cleaning_twice_is_cleaning_once_among_secrets(parts: list[str]) -> None
         assert cleaning(cleaning(text)) == cleaning(text)
 
 
+@pytest.mark.parametrize("one", CERTAIN.values(), ids=CERTAIN)
+@pytest.mark.parametrize("other", CERTAIN.values(), ids=CERTAIN)
+def test_of_two_secrets_without_a_space_neither_stays(one: str, other: str) -> None:
+    assert name(name(one + other)) == name(one + other)
+
+
 def test_nothing_steers_the_terminal_of_who_reads_it() -> None:
     assert (
         clean("\x1b[31mred\x1b[0m\r\nnext\tone\u202e\ud800")
