@@ -50,8 +50,8 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`gained` as held at the later moment, `lost` as held at the earlier one, `passed` as held
-    only in between: each time of it."""
+    """`gained` as held at the later moment, `lost` as held at the earlier one, `passed` as begun
+    and over in between: each time of it, also of what was gained or lost or kept as well."""
 
     gained: tuple[Holding, ...]
     lost: tuple[Holding, ...]
@@ -95,7 +95,7 @@ def between(
     return Difference(
         tuple(h for key, h in after.items() if key not in before),
         tuple(h for key, h in before.items() if key not in after),
-        tuple(h for h in passed if h.assignment.key not in {*before, *after}),
+        tuple(passed),
     )
 
 

@@ -36,7 +36,7 @@ _Key = tuple[str, str, str]  # subject, entitlement, account
 class Turn(StrEnum):
     GAINED = "gained"
     LOST = "lost"
-    PASSED = "came and went"  # at neither moment, and in between
+    PASSED = "came and went"  # begun and over in between
     KEPT = "kept"  # at both moments
 
 
@@ -107,7 +107,8 @@ def _spell(row: list[Claim]) -> Spell:
 
 
 def between(found: Iterable[Spell], earlier: datetime, later: datetime) -> tuple[Turned, ...]:
-    """Whoever held it at both moments kept it, also where it was away between."""
+    """Whoever held it at both moments kept it, also where it was away between; each time in between
+    is told as well, whatever was at the two moments."""
     groups: dict[tuple[str, Entitlement, str], list[Spell]] = defaultdict(list)
     for spell in found:
         groups[spell.subject, spell.entitlement, spell.account].append(spell)
@@ -135,8 +136,7 @@ def _turned(group: list[Spell], earlier: datetime, later: datetime) -> Iterator[
         yield Turned(Turn.LOST, before)
     elif after is not None:
         yield Turned(Turn.KEPT, after)
-    else:
-        yield from (Turned(Turn.PASSED, s) for s in group if earlier < s.start and _over(s, later))
+    yield from (Turned(Turn.PASSED, s) for s in group if earlier < s.start and _over(s, later))
 
 
 def _over(spell: Spell, at: datetime) -> bool:

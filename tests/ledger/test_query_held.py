@@ -167,7 +167,8 @@ def test_what_came_and_went_in_between_is_told_each_time() -> None:
     """Else a quarter of access for hours would look as if nobody ever had any."""
     twice = (added(ALICE, 1), removed(ALICE, 3), added(ALICE, 5, 12), removed(ALICE, 6))
     assert passed(0, 9, *twice) == [("alice", "read", 1, 3), ("alice", "read", 5, 6)]
-    assert passed(2, 9, *twice) == []  # held before, so it is lost
+    assert passed(2, 9, *twice) == [("alice", "read", 5, 6)]  # the first is lost
+    assert passed(0, 5.5, *twice) == [("alice", "read", 1, 3)]  # the second is gained
     assert passed(0, 2, *twice) == []
     assert passed(4, 5.5, *twice) == []
     assert passed(4, 9, *twice) == [("alice", "read", 5, 6)]

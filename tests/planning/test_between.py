@@ -29,6 +29,9 @@ def said(
         ([(-9, -3), (0, 5)], [Turn.KEPT]),  # with a gap: it was held at both
         ([(-3, -1)], [Turn.PASSED]),
         ([(-3, -2), (-1, 1)], [Turn.PASSED, Turn.PASSED]),
+        ([(-3, -2), (0, 5)], [Turn.GAINED, Turn.PASSED]),
+        ([(-9, -3), (-1, 0)], [Turn.LOST, Turn.PASSED]),
+        ([(-9, -3), (-2, -1), (0, 5)], [Turn.PASSED, Turn.KEPT]),
         ([(2, 5)], [Turn.GAINED]),  # the later moment counts
         ([(3, 5)], []),  # after it
         ([(-9, -4)], []),  # the end is exclusive
