@@ -75,6 +75,7 @@ def _main(arguments: tuple[str, ...], cwd: Path, environment: dict[str, str], ho
         (os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT)
     ):
         os.dup2(os.open(home / str(number), flags, 0o600), number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run in the background
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     os.chdir(cwd)
     os.environ.clear()
