@@ -10,8 +10,8 @@ LOCK   := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index
 demo: $(STAMP)  ## the whole story, on local systems, in a minute
 	@$(BIN)/reconciler demo
 
-test: $(STAMP) check  ## style, types and the whole suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: $(STAMP) check  ## style, types and the whole suite: three at once on two cores, for they often wait
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
