@@ -22,7 +22,7 @@ class Style(StrEnum):
 _COLUMNS = ("number", "at", "kind", "run", "subject", "system", "entitlement", "resource", "role",
             "principal", "name", "action", "cause", "until", "native_expiry", "replaces",
             "restores", "grants", "path", "commit", "rule", "outcome", "approved_by", "pull",
-            "reason", "error", "handle", "counts", "before", "hash", "signed_by",
+            "reason", "justification", "ticket", "error", "handle", "counts", "before", "hash", "signed_by",
             "signature")  # fmt: skip
 _FORMULA = ("=", "+", "-", "@")
 
@@ -75,6 +75,8 @@ def _cells(entry: Entry) -> tuple[str, ...]:
         " ".join(e.approved_by),
         e.pull,
         e.reason,
+        e.justification,
+        e.ticket,
         e.error,
         e.handle,
         " ".join(f"{word}={number}" for word, number in e.counts),

@@ -76,7 +76,7 @@ _TITLES = {
     EventKind.LEDGER_LOST: "The ledger begins anew where an earlier one must have been",
 }
 _UNMAPPED = ("action", "cause", "path", "commit", "rule", "outcome", "pull", "reason", "replaces",
-             "restores", "handle", "signed_by", "signature")  # fmt: skip
+             "restores", "handle", "justification", "ticket", "signed_by", "signature")  # fmt: skip
 
 
 def line(entry: Entry) -> str:

@@ -23,8 +23,8 @@ from reconciler.ledger.redact import name
 from reconciler.model import Assignment, Entitlement, Entry, Event, EventKind, Principal
 
 NAMES = ("run", "subject", "action", "cause", "path", "commit", "rule", "outcome", "pull",
-         "replaces", "restores", "handle")  # fmt: skip
-SENTENCES = ("reason", "error")
+         "replaces", "restores", "handle", "ticket")  # fmt: skip
+SENTENCES = ("reason", "justification", "error")
 LISTS = ("grants", "approved_by")
 # Made by ourselves, and of one shape: never cleaned, which might take part of them for a secret.
 MARKS = {

@@ -39,7 +39,8 @@ class Event:
     and `commit` the one that brought it in. `action` and `cause` are those of the change, `until`
     the end to be, `replaces` the role that was overwritten and `restores` the one that came back.
     `outcome` is the verdict of a decision, or how a run ended; `approved_by` are ids of people;
-    `reason` is a sentence, `error` what went wrong, as it was told to people. `handle` finds the
+    `reason` is a sentence, `error` what went wrong, as it was told to people. `justification` and
+    `ticket` are what the grant was asked for with (its `reason` and `ticket`). `handle` finds the
     row again in its system. `counts` are of a run: (word, number). `signature` is in hexadecimal, and
     `signed_by` the fingerprint of the key that made it.
     """
@@ -66,6 +67,8 @@ class Event:
     handle: str = ""
     native_expiry: bool = False
     counts: tuple[tuple[str, int], ...] = ()
+    justification: str = ""
+    ticket: str = ""
     signed_by: str = ""
     signature: str = ""
 

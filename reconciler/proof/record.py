@@ -23,6 +23,7 @@ def _granted(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
         judgement, claim = outcome.judgement, outcome.claim
         if judgement is None or outcome.proof is not Proof.PROVED or claim.window.ended(at):
             continue
+        version = found.grants.versions[claim.version]
         yield Event(
             EventKind.DECIDED,
             at,
@@ -31,18 +32,24 @@ def _granted(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
             Assignment(claim.entitlement, Principal("")),
             until=claim.window.end,
             path=claim.grant,
-            commit=found.grants.versions[claim.version].commit,
+            commit=version.commit,
             rule=judgement.rule,
             outcome="granted",
             approved_by=judgement.approved_by,
             pull=judgement.pull,
             reason="; ".join(judgement.reasons),
+            justification=version.content.reason,
+            ticket=version.content.ticket,
         )
 
 
 def _refused(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
+    wanted = {(one.path, one.commit) for one in found.unapproved}
+    versions = ((v, (v.path, v.commit)) for v in found.grants.versions.values())
+    grants = {key: v.content for v, key in versions if key in wanted}
     for one in found.unapproved:
         if one.subject:
+            grant = grants.get((one.path, one.commit))
             yield Event(
                 EventKind.DECIDED,
                 at,
@@ -55,6 +62,8 @@ def _refused(found: Authorised, at: datetime, run: str) -> Iterator[Event]:
                 outcome="refused",
                 pull=one.pull,
                 reason=one.reason,
+                justification=grant.reason if grant else "",
+                ticket=grant.ticket if grant else "",
             )
 
 

@@ -109,6 +109,9 @@ def _said(event: Event) -> Iterator[str]:
     told = event.outcome == "granted" and event.approved_by  # by what stands before it
     if event.reason and not told:
         yield short(event.reason)
+    if event.justification:
+        ticket = f" ({event.ticket})" if event.ticket else ""
+        yield f"asked for: {short(event.justification)}{ticket}"
     if event.signed_by:
         yield f"with {event.signed_by}"
     if event.error:

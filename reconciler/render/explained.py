@@ -232,7 +232,9 @@ def _decided(event: Event) -> str:
     rule = f"rule `{event.rule}`" if event.rule else ""
     people = f"approved by {', '.join(event.approved_by)}" if event.approved_by else ""
     grant = f"{event.path} at {event.commit[:10]}"
-    return ", ".join(filter(None, (grant, rule, people, event.pull)))
+    ticket = f" ({event.ticket})" if event.ticket else ""
+    why = f"asked for: {event.justification}{ticket}" if event.justification else ""
+    return ", ".join(filter(None, (grant, rule, people, event.pull, why)))
 
 
 def _event(event: Event) -> str:

@@ -127,6 +127,8 @@ def _event_document(event: Event) -> dict[str, Any]:
         "rule": event.rule or None,
         "approved_by": list(event.approved_by),
         "pull": event.pull or None,
+        "justification": event.justification or None,
+        "ticket": event.ticket or None,
         "until": as_json.instant(event.until),
         "error": event.error or None,
     }

@@ -196,16 +196,19 @@ def test_the_ledger_tells_since_when_and_what_was_done(tmp_path: Path) -> None:
         assert "none says it, or did within the look-back" in said
         assert f"by {A} at " in said
         assert ", rule `payments-work`, approved by carol@example.com, https://" in said
+        assert "asked for: The settlement batch fails" in said
         assert f"  by {A} at " not in hall.run("explain", ALICE, at=9).out
 
 
 def test_what_was_refused_is_found_in_the_ledger_by_what_was_asked_for(tmp_path: Path) -> None:
     with town_hall(tmp_path, ledger=True) as hall:
-        hall.request("alice", {A: grant(ALICE, WRITE)})
+        hall.request("alice", {A: f"{grant(ALICE, WRITE)}ticket: OPS-4711\n"})
         assert hall.apply().code == 4
         where = ("--system", "bitbucket", "--resource", "payments-*", "--role", "write")
         done = hall.run("audit", "query", *where, "--kind", "decided", "--format", "jsonl")
         [entry] = map(json.loads, done.out.splitlines())
         assert (entry["outcome"], entry["subject"]) == ("refused", ALICE)
+        assert entry["justification"] == "The settlement batch fails"
+        assert entry["ticket"] == "OPS-4711"
         [event] = asked(hall, ALICE)["bitbucket write"]["events"]
         assert (event["kind"], event["outcome"]) == ("decided", "refused")

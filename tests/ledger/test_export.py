@@ -27,6 +27,7 @@ FULL = Event(
     EventKind.DONE, at(1), "run-1", "alice@example.com", ALICE, "add", "declared", at(8), GRANT,
     (GRANT, "grants/b.yaml"), "c" * 40, "payments-read", "granted", ("bob@example.com",), "17",
     "Settlement, \"fails\"", "", "write", "admin", "row-1", True, (("added", 1),),
+    "The batch must run", "OPS-4711",
 )  # fmt: skip
 
 
@@ -152,7 +153,8 @@ def test_csv_has_a_row_for_each_entry_and_everything_in_it() -> None:
         "until": "2026-03-01T20:00:00Z", "native_expiry": "yes", "replaces": "write",
         "restores": "admin", "grants": f"{GRANT} grants/b.yaml", "path": GRANT, "commit": "c" * 40,
         "rule": "payments-read", "outcome": "granted", "approved_by": "bob@example.com",
-        "pull": "17", "reason": 'Settlement, "fails"', "error": "", "handle": "row-1",
+        "pull": "17", "reason": 'Settlement, "fails"', "justification": "The batch must run",
+        "ticket": "OPS-4711", "error": "", "handle": "row-1",
         "counts": "added=1", "before": "", "hash": "",
         "signed_by": "", "signature": "",
     }  # fmt: skip
