@@ -1,4 +1,4 @@
-"""Whose grants it takes to answer for one person. Pure: asks nothing, and judges nothing."""
+"""Whose grants it takes to answer for one person or group. Pure: asks nothing, and judges nothing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from reconciler.repository.load import Loaded, Whom
 
 
 def near(name: str) -> Whom:
-    """Those of the person, group or service and of their groups; and where rules keep duties apart,
-    of everybody with whom they share a group: a group's grant is judged by what each member holds.
-    Of somebody whom the directory does not know, now or lately, all grants must be read."""
+    """Those of the person, group or service and of their groups, of a group those of its members
+    too; and where rules keep duties apart, of everybody with whom any of these share a group: a
+    group's grant is judged by what each member holds. Of somebody whom the directory does not know,
+    now or lately, all grants must be read."""
 
     def ids(versions: Sequence[Version[Any]]) -> frozenset[str] | None:
         known, members = _members(v.content for v in versions)
         who = known.get(name.casefold())
         if who is None:
             return None
-        groups = {group for group, inside in members.items() if who in inside}
-        found = {who, *groups}
+        mine = {who, *members.get(who, ())}
+        found = mine | {group for group, inside in members.items() if inside & mine}
         if any(_separates(v.content) for v in versions):
             beside = {one for group in found for one in members.get(group, ())}
             found |= beside | {g for g, inside in members.items() if inside & beside}

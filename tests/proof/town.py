@@ -228,10 +228,11 @@ class Town:
         loaded = load(self.root, self.at, commit, whom=near(who), cache=self.home / "rows")
         assert loaded.whom is None or who in loaded.whom
         alone = authorise(loaded, self.at, Forge(self.reader, self.memory, trust))
-        groups = whole.changes.tip.roster.groups_of(who)
-        if not covers(loaded, groups):
+        roster = whole.changes.tip.roster
+        beside = roster.groups_of(who) | roster.members(who)
+        if not covers(loaded, beside):
             return
-        ids = {who, *groups}
+        ids = {who, *beside}
         assert _of(alone, ids) == _of(whole, ids), who
 
     def reader(self, settings: ForgeSettings) -> ForgeReader:
