@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import settings
 
@@ -10,6 +12,8 @@ from reconciler import unsaid
 # Two cores and many neighbours: a slow example is no failure.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
+# A suite's process holds millions of objects: looking through them for cycles took a seventh of it.
+gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(autouse=True)
