@@ -15,9 +15,7 @@ from reconciler.cli.session import FAILED, WRONG_INPUT, proved
 from reconciler.engine.observe import Progress
 from reconciler.errors import InputError
 from reconciler.ledger.base import LedgerError
-from reconciler.ledger.index import Index
 from reconciler.ledger.query import Question
-from reconciler.ledger.query_held import Former, Holding, held_at
 from reconciler.ledger.query_held import between as done_between
 from reconciler.model import Entitlement
 from reconciler.planning.between import Recorded, Turn, Turned, between, spells
@@ -37,19 +35,7 @@ from reconciler.repository.words import printable
 @options.repository
 @click.option("--from", "earlier", metavar="A", required=True, help="A time, or a commit.")
 @click.option("--to", "later", metavar="B", help="A time, or a commit; now if left out.")
-@options.systems
-@click.option(
-    "--subject", type=options.Some(), metavar="ID", help="Only this person, group or service."
-)
-@click.option(
-    "--resource",
-    type=options.Some(),
-    metavar="GLOB",
-    help="Only what lies there: projects/payments-*.",
-)
-@click.option(
-    "--grant", type=options.Some(), metavar="PATH", help="Only what this file, or folder, says."
-)
+@options.about
 @click.option("--kept", is_flag=True, help="Also what was held at both moments.")
 @options.output("text", "json")
 @options.colour
@@ -191,13 +177,6 @@ def _declared(found: Authorised, a: datetime, b: datetime, asked: _Asked) -> tup
     return tuple(t for t in turned if asked(t.turn, t.spell.entitlement, t.spell.grants))
 
 
-def _kept(
-    index: Index, a: datetime, b: datetime, about: Question, former: Former
-) -> tuple[Holding, ...]:
-    before = {one.assignment.key for one in held_at(index, a, about, former)}
-    return tuple(one for one in held_at(index, b, about, former) if one.assignment.key in before)
-
-
 def _done(
     repo: Path, loaded: Loaded, a: datetime, b: datetime, asked: _Asked
 ) -> tuple[tuple[tuple[Turn, Recorded], ...] | None, str, tuple[str, ...]]:
@@ -209,7 +188,6 @@ def _done(
         about, former = Question(person=asked.who), ledgers.former(loaded)
         with ledgers.index(ledger, repo) as index:
             found = done_between(index, a, b, about, former)
-            both = _kept(index, a, b, about, former) if asked.kept else ()
             untold = tuple(ledgers.untold(index, ledger, loaded, repo, (a, b)))
     except LedgerError as e:
         return None, str(e), ()
@@ -217,7 +195,7 @@ def _done(
         (Turn.GAINED, found.gained),
         (Turn.LOST, found.lost),
         (Turn.PASSED, found.passed),
-        (Turn.KEPT, both),
+        (Turn.KEPT, found.kept),
     )
     rows = ((turn, one) for turn, held in turned for one in held)
     wanted = ((t, h) for t, h in rows if asked(t, h.assignment.entitlement, h.grants))

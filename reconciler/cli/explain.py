@@ -36,7 +36,6 @@ from reconciler.planning.explain import explain
 from reconciler.planning.guards import RELEASABLE
 from reconciler.planning.status import status
 from reconciler.planning.timeline import Span
-from reconciler.proof import effective
 from reconciler.proof.basis import bases
 from reconciler.render import explained as render
 from reconciler.render.explained_json import document
@@ -91,7 +90,7 @@ def _who(person: str, ids: frozenset[str], ledger: _Ledger) -> str:
 
 def _members(session: Session, who: str) -> tuple[Span[str], ...] | None:
     """None of somebody who is no group."""
-    pages = effective.pages(session.loaded.directory, session.authorised.changes)
+    pages = session.authorised.grants.past.pages
     if not any(group.id == who for page in pages for group in page.content.groups):
         return None
     return session.people.members(who)

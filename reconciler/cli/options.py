@@ -56,6 +56,17 @@ class Some(click.ParamType[str]):
         return str(value)
 
 
+def about(command: Command) -> Command:
+    """What an answer is to be about; what is left out asks for all."""
+    for name, metavar, words in (
+        ("--grant", "PATH", "Only what this file, or folder, says."),
+        ("--resource", "GLOB", "Only what lies there: projects/payments-*."),
+        ("--subject", "ID", "Only this person, group or service."),
+    ):
+        command = click.option(name, type=Some(), metavar=metavar, help=words)(command)
+    return systems(command)
+
+
 class Moment(click.ParamType[datetime]):
     """A time with a UTC offset."""
 

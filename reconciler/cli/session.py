@@ -22,9 +22,7 @@ from reconciler.ledger.memory import Recall
 from reconciler.model import Mode, Plan, Remembered, SubjectRef, Unknown
 from reconciler.planning.guards import names
 from reconciler.planning.ownership import CLOCK_SKEW
-from reconciler.planning.resolve import claims
 from reconciler.planning.timeline import Directory
-from reconciler.proof import effective
 from reconciler.proof.authorise import Authorised, authorise
 from reconciler.proof.live import separated
 from reconciler.proof.near import covers, near
@@ -117,8 +115,7 @@ class Session:
     @cached_property
     def people(self) -> Directory:
         """As they count: an account that nobody approved is nobody's."""
-        pages = effective.pages(self.loaded.directory, self.authorised.changes)
-        return Directory(pages, self.loaded.horizon)
+        return Directory(self.authorised.grants.past.pages, self.loaded.horizon)
 
     def safety(self, released: frozenset[str] = frozenset()) -> Safety:
         configuration = self.loaded.configuration
@@ -153,10 +150,7 @@ class Session:
     def _with_older(self, situation: Situation, keys: frozenset[str]) -> Situation:
         if not keys:
             return situation
-        loaded, changes = self.loaded, self.authorised.changes
-        pages = effective.pages(loaded.directory, changes)
-        bundles = effective.bundles(loaded.bundles, changes)
-        old = claims(older(loaded), bundles, pages, loaded.horizon)
+        old = self.authorised.grants.past.claims(older(self.loaded))
         return remembered(situation, old, keys, self.connections)
 
     def plan(self, situation: Situation, released: frozenset[str] = frozenset()) -> Plan:

@@ -39,19 +39,7 @@ from reconciler.repository import Loaded
 
 @click.command("status", epilog="Example: reconciler status --subject alice@example.com")
 @options.repository
-@options.systems
-@click.option(
-    "--subject", type=options.Some(), metavar="ID", help="Only this person, group or service."
-)
-@click.option(
-    "--resource",
-    type=options.Some(),
-    metavar="GLOB",
-    help="Only what lies there: projects/payments-*.",
-)
-@click.option(
-    "--grant", type=options.Some(), metavar="PATH", help="Only what this file, or folder, says."
-)
+@options.about
 @click.option("--ending", type=people.Within(), help="Only what ends within 24h, 7d…")
 @click.option("--late", is_flag=True, help="Only what is over, and gives access all the same.")
 @click.option("--at", type=options.Moment(), help="As it will be then, or was (by the ledger).")

@@ -50,12 +50,13 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`gained` as held at the later moment, `lost` as held at the earlier one, `passed` as begun
+    """`gained` and `kept` as held at the later moment, `lost` as held at the earlier one, `passed` as begun
     and over in between: each time of it, also of what was gained or lost or kept as well."""
 
     gained: tuple[Holding, ...]
     lost: tuple[Holding, ...]
     passed: tuple[Holding, ...] = ()
+    kept: tuple[Holding, ...] = ()
 
 
 def held_at(
@@ -96,6 +97,7 @@ def between(
         tuple(h for key, h in after.items() if key not in before),
         tuple(h for key, h in before.items() if key not in after),
         tuple(passed),
+        tuple(h for key, h in after.items() if key in before),
     )
 
 

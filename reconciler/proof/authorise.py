@@ -91,7 +91,7 @@ def _asked(loaded: Loaded, now: datetime, forge: Forge) -> Authorised:
         lambda changes, start, end: wants(changes, forge.memory, lately, start, end),
     )
     past = Past(loaded, changes)
-    found = past.claims(loaded.grants)
+    found = tuple(past.claims(loaded.grants))
     grants = Grants(changes, dossier, forge.memory, versions, by_version(found), past)
     return _authorised(loaded, now, changes, dossier, grants, found)
 

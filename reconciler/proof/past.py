@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
-from reconciler.model import Claim, Grant, Version
+from reconciler.model import Claim, DirectoryPage, Grant, Version
 from reconciler.planning.resolve import claims
 from reconciler.proof import effective
 from reconciler.proof.changes import Changes
@@ -33,11 +33,16 @@ class Past:
         assert self.loaded.archive is not None  # there is a configuration
         return self.loaded.archive
 
-    def claims(self, versions: Iterable[Version[Grant]]) -> tuple[Claim, ...]:
-        """As people and bundles count: what nobody approved gives nothing."""
-        pages = effective.pages(self.loaded.directory, self.changes)
+    @property
+    def pages(self) -> tuple[Version[DirectoryPage], ...]:
+        """The directory as it counts: what nobody approved gives nobody an account."""
+        return effective.pages(self.loaded.directory, self.changes)
+
+    def claims(self, versions: Iterable[Version[Grant]]) -> Iterator[Claim]:
+        """As people and bundles count: what nobody approved gives nothing. Reads the versions one
+        by one, as far as it is asked for."""
         bundles = effective.bundles(self.loaded.bundles, self.changes)
-        return tuple(claims(versions, bundles, pages, self.loaded.horizon))
+        yield from claims(versions, bundles, self.pages, self.loaded.horizon)
 
     def version(self, id: int) -> Version[Grant] | None:
         """None where the content is not valid."""

@@ -148,6 +148,7 @@ def test_between_two_moments_it_is_told_who_gained_and_who_lost() -> None:
     assert [h.assignment for h in change.gained] == [BOB]
     assert [h.assignment for h in change.lost] == [ALICE]
     assert change.passed == ()
+    assert [h.assignment for h in change.kept] == [of("carol")]
 
 
 def passed(earlier: float, later: float, *events: Event) -> list[tuple[str, str, float, float]]:
